@@ -1,0 +1,53 @@
+"""The seams, on one page: who proposes and who runs. Who measures is `study.evaluation.Evaluator`.
+
+A sampler is a pure function of the study and its trials. An executor runs trials somewhere and
+knows nothing of what they compute; it holds the evaluator, which its workers load once and keep.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from moopt.study.evaluation import Outcome, Split
+from moopt.study.study import Study
+from moopt.study.trials import Candidate, Trial
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Chooses the next candidates. Equal arguments give equal candidates."""
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        """Return candidates; fewer than `count` only when the space is exhausted."""
+        ...
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs trials somewhere."""
+
+    @property
+    def capacity(self) -> int:
+        """How many trials can run at once."""
+        ...
+
+    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
+        """Start measuring a trial and return the job's name."""
+        ...
+
+    def poll(self, job: str) -> Outcome | None:
+        """Return what became of a job, or None while it runs. An outcome is returned once."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Return when a job has ended, and after that many seconds at the latest."""
+        ...
+
+    def stop(self, job: str) -> None:
+        """End a job without an outcome."""
+        ...
+
+    def close(self) -> None:
+        """End all jobs and free what the executor holds."""
+        ...

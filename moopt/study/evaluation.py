@@ -1,0 +1,55 @@
+"""What an evaluator is given and what it returns."""
+
+import enum
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from moopt.study.trials import Failure, Trial
+from moopt.study.validation import Raw
+
+
+class Split(enum.Enum):
+    """Which data a trial is measured on."""
+
+    SEARCH = "search"
+    HELD_OUT = "held_out"
+
+
+def ignore_report(fidelity: float, measurements: Mapping[str, Raw]) -> None:
+    """Take a partial result and do nothing with it."""
+
+
+def never_stop() -> bool:
+    """Say that the trial should go on."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an executor grants to one trial."""
+
+    device: str
+    """Name of a torch device, such as `cpu` or `cuda:0`."""
+
+    seed: int
+    """A repeat with the same seed should measure the same."""
+
+    directory: Path
+    """Folder for the artifacts of this trial. It exists."""
+
+    logger: logging.Logger
+
+    report: Callable[[float, Mapping[str, Raw]], None] = ignore_report
+    """Call with a fidelity and the measurements at it, to hand over a partial result."""
+
+    should_stop: Callable[[], bool] = never_stop
+    """Ask between epochs: True when the trial is not worth finishing."""
+
+
+Evaluator = Callable[[Trial, Context], Mapping[str, Raw]]
+"""Measures a trial: a value or (mean, standard error) for every outcome of the study."""
+
+Outcome = Mapping[str, Raw] | Failure
+"""What became of a trial: what its evaluator returned, or why there is nothing."""

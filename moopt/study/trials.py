@@ -1,0 +1,109 @@
+"""What was proposed and what came of it: candidates, trials, measurements."""
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
+
+from moopt.errors import EvaluationError
+from moopt.study.parameters import Parameters
+
+
+class TrialState(enum.Enum):
+    """Where a trial stands. It is in one state at a time."""
+
+    PROPOSED = "proposed"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+
+
+class FailureKind(enum.Enum):
+    """Whose fault a failure was. Only the candidate's own teach the search."""
+
+    CANDIDATE = "candidate"
+    INFRASTRUCTURE = "infrastructure"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a trial has no measurements."""
+
+    kind: FailureKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A number that an evaluator returned, as it was measured.
+
+    Raises:
+        EvaluationError: The mean is not finite, or the standard error is not finite or negative.
+    """
+
+    mean: float
+    sem: float | None = None
+    """Standard error of the mean. None: unknown; 0: exact."""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.mean):
+            raise EvaluationError(f"a measurement needs a finite mean, got {self.mean}")
+        if self.sem is not None and not (math.isfinite(self.sem) and self.sem >= 0):
+            raise EvaluationError(
+                f"a measurement needs a finite standard error >= 0, got {self.sem}; "
+                "leave it out where it is not known"
+            )
+
+
+Measurements = Mapping[str, Measurement]
+"""Measurements by the name of the objective or constrained outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Proposed parameters, not yet a trial."""
+
+    parameters: Parameters
+    _: KW_ONLY
+    fidelity: float | None = None
+    """None: the study has no fidelity."""
+
+    sampler: str = ""
+    """What proposed it, such as `sobol` or `start_with`."""
+
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What a sampler wants to find again: samplers keep no state of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A candidate that was given a number, and its record."""
+
+    number: int
+    parameters: Parameters
+    _: KW_ONLY
+    state: TrialState = TrialState.PROPOSED
+    fidelity: float | None = None
+    """None: the study has no fidelity."""
+
+    seed: int = 0
+    """Seed of the evaluation: a repeat with the same seed measures the same."""
+
+    measurements: Measurements = field(default_factory=dict)
+    """On the data that the search uses."""
+
+    held_out: Measurements = field(default_factory=dict)
+    """On data that the search has never seen. Empty: not measured again."""
+
+    failure: Failure | None = None
+    sampler: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 0
+    """How often it was started."""
+
+    started: datetime | None = None
+    ended: datetime | None = None
