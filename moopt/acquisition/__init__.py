@@ -1,0 +1,1 @@
+"""What a candidate is worth: models in, acquisition functions and their best points out."""

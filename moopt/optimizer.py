@@ -1,0 +1,146 @@
+"""Ask and tell: a study searched in memory, without a store or an executor."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from moopt.errors import EvaluationError, SelectionError
+from moopt.front.front import Front, front_of
+from moopt.front.reference_point import infer_references
+from moopt.protocols import Sampler
+from moopt.samplers.history import whole_fidelity
+from moopt.samplers.registry import sampler_named
+from moopt.samplers.starting_points import next_candidates
+from moopt.study.parameters import Parameters
+from moopt.study.study import Study
+from moopt.study.trials import (
+    Candidate,
+    Failure,
+    FailureKind,
+    Trial,
+    TrialState,
+)
+from moopt.study.validation import (
+    Raw,
+    check_measurements,
+    check_parameters,
+    with_formulas,
+)
+
+ENOUGH_TO_INFER = 5
+"""Completed trials before a reference that the study lacks is inferred, once."""
+
+
+class Optimizer:
+    """Proposes trials and learns from what it is told.
+
+    Equal studies, seeds, questions and answers give equal trials.
+    """
+
+    def __init__(self, study: Study, sampler: str | Sampler = "auto", seed: int = 0) -> None:
+        """Start with no trials.
+
+        Raises:
+            SelectionError: There is no sampler of that name.
+        """
+        self._study = study
+        self._sampler = sampler_named(sampler) if isinstance(sampler, str) else sampler
+        self._seed = seed
+        self._trials: list[Trial] = []
+
+    @property
+    def study(self) -> Study:
+        """The study, with references inferred where it had none and enough trials are done."""
+        return self._study
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """All trials, by number."""
+        return tuple(self._trials)
+
+    def ask(self, count: int = 1) -> list[Trial]:
+        """Return new running trials; fewer than asked only when the space is exhausted."""
+        candidates = next_candidates(self._sampler, self._study, self._trials, count, self._seed)
+        return [self._add(candidate) for candidate in candidates]
+
+    def attach(self, parameters: Parameters) -> Trial:
+        """Return a running trial of one's own choosing, to be told like any other.
+
+        Raises:
+            StudyError: The parameters are not in the space.
+        """
+        checked = check_parameters(
+            self._study.parameters, self._study.linear_constraints, parameters, "attach"
+        )
+        return self._add(
+            Candidate(checked, fidelity=whole_fidelity(self._study), sampler="attached")
+        )
+
+    def tell(self, number: int, measurements: Mapping[str, Raw]) -> Trial:
+        """Record what was measured: a value or (mean, standard error) by name.
+
+        Objectives that are left out or None count as not measured.
+
+        Raises:
+            SelectionError: The trial is not running.
+            EvaluationError: A value is no finite number, or nothing of the study was measured.
+        """
+        trial = self._running(number)
+        measured = check_measurements(measurements)
+        if not any(name in measured for name in self._study.outcomes):
+            raise EvaluationError(
+                f"trial {number} was told {list(measurements)}, which holds none of the outcomes "
+                f"{list(self._study.outcomes)}; use fail() for a trial that gave nothing"
+            )
+        complete = with_formulas(self._study.objectives, trial.parameters, measured)
+        self._end(replace(trial, state=TrialState.COMPLETED, measurements=complete))
+        completed = sum(each.state is TrialState.COMPLETED for each in self._trials)
+        if completed >= ENOUGH_TO_INFER:
+            inferred = infer_references(self._study, self._trials)
+            self._study = self._study.with_references(inferred)
+        return self._trials[number]
+
+    def fail(self, number: int, reason: str) -> Trial:
+        """Record that the candidate itself failed: learned from, not proposed again.
+
+        Raises:
+            SelectionError: The trial is not running.
+        """
+        failure = Failure(FailureKind.CANDIDATE, reason)
+        self._end(replace(self._running(number), state=TrialState.FAILED, failure=failure))
+        return self._trials[number]
+
+    def front(self, *, include_infeasible: bool = False) -> Front:
+        """Return the front of what was told so far."""
+        return front_of(self._study, self._trials, include_infeasible=include_infeasible)
+
+    def _add(self, candidate: Candidate) -> Trial:
+        trial = Trial(
+            len(self._trials),
+            candidate.parameters,
+            state=TrialState.RUNNING,
+            fidelity=candidate.fidelity,
+            seed=self._seed + len(self._trials),
+            sampler=candidate.sampler,
+            notes=candidate.notes,
+            attempts=1,
+            started=datetime.now(UTC),
+        )
+        self._trials.append(trial)
+        return trial
+
+    def _end(self, trial: Trial) -> None:
+        self._trials[trial.number] = replace(trial, ended=datetime.now(UTC))
+
+    def _running(self, number: int) -> Trial:
+        known = range(len(self._trials))
+        if number not in known:
+            raise SelectionError(
+                f"there is no trial {number}; {len(known)} were asked for, numbered from 0"
+            )
+        trial = self._trials[number]
+        if trial.state is not TrialState.RUNNING:
+            raise SelectionError(
+                f"trial {number} is {trial.state.value}; only a running trial can be told or failed"
+            )
+        return trial

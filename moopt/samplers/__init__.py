@@ -1,0 +1,1 @@
+"""Who chooses the next candidates: the implementations of `protocols.Sampler`."""

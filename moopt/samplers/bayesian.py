@@ -1,0 +1,118 @@
+"""Bayesian optimization: learn the outcomes, propose what would add most to the front."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from linear_operator.utils.warnings import NumericalWarning
+from torch import Tensor
+
+from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
+from moopt.acquisition.maximize import best_untried, maximize
+from moopt.acquisition.scalarized import random_scalarization
+from moopt.encoding.enumeration import all_parameters
+from moopt.encoding.search_box import SearchBox
+from moopt.encoding.space import SpaceEncoding
+from moopt.encoding.training_data import TrainingData, training_data
+from moopt.front.dominance import is_nondominated
+from moopt.samplers.history import key, tried_parameters, whole_fidelity
+from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
+from moopt.study.study import Study
+from moopt.study.trials import Candidate, Trial, TrialState
+from moopt.surrogates.outcomes import fit_outcomes, with_success
+
+MANY_OBJECTIVES = 5
+"""From so many objectives on scalarizations take the place of hypervolume."""
+
+
+@dataclass(frozen=True, slots=True)
+class BayesianSampler:
+    """Gaussian processes and noisy expected hypervolume improvement."""
+
+    initial_trials: int | None = None
+    """Trials before the first model. None: twice the number of parameters, 5 to 20."""
+
+    threads: int = 1
+    """For linear algebra: at these sizes more are slower."""
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        """Return candidates that together add most to the front."""
+        encoding = SpaceEncoding.of(study)
+        data = training_data(study, encoding, trials)
+        if not self._can_learn(study, data, trials):
+            return QuasiRandomSampler().propose(study, trials, count, seed)
+        step = len(trials)
+        with _reproducible(seed * 1_000_003 + step, self.threads):
+            points = _best_together(encoding, data, trials, count, seed + step)
+        return [
+            Candidate(encoding.decode(point), fidelity=whole_fidelity(study), sampler="bayesian")
+            for point in points
+        ]
+
+    def _can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
+        initial = self.initial_trials
+        if initial is None:
+            initial = min(max(5, 2 * len(study.parameters)), 20)
+        begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
+        fewest = min(int(data.measured(column).sum()) for column in range(len(data.names)))
+        return begun >= initial and fewest >= 3
+
+
+def _best_together(
+    encoding: SpaceEncoding, data: TrainingData, trials: Sequence[Trial], count: int, seed: int
+) -> list[Float[Tensor, " d"]]:
+    """Choose one point after the other, each with the ones before it pending."""
+    model, data = with_success(fit_outcomes(encoding, data), data)
+    many = data.objective_count >= MANY_OBJECTIVES
+    build = random_scalarization if many else noisy_hypervolume_improvement
+    box = SearchBox(encoding)
+    front = data.points[_on_front(data)]
+    tried = encoding.encode_all(tried_parameters(trials))
+    known = {key(parameters) for parameters in tried_parameters(trials)}
+    small = all_parameters(encoding.study, ENUMERABLE)
+    untried = small and encoding.encode_all([each for each in small if key(each) not in known])
+    chosen: list[Tensor] = []
+    for position in range(count):
+        acquisition = build(model, data, seed + position)
+        if small is None:
+            point = maximize(acquisition, box, front=front, tried=tried, seed=seed + position)
+        elif isinstance(untried, Tensor):
+            point = best_untried(acquisition, untried, tried)
+        else:
+            point = None
+        if point is None:
+            break
+        chosen.append(point)
+        tried = torch.cat([tried, point[None]])
+        data = replace(data, pending=torch.cat([data.pending, point[None]]))
+    return chosen
+
+
+def _on_front(data: TrainingData) -> Tensor:
+    """Say which points are non-dominated among those that have every objective."""
+    objectives = data.outcomes[:, : data.objective_count]
+    complete = ~objectives.isnan().any(dim=1)
+    best = torch.zeros(len(objectives), dtype=torch.bool)
+    best[complete] = torch.from_numpy(is_nondominated(np.asarray(objectives[complete])))
+    return best
+
+
+@contextmanager
+def _reproducible(seed: int, threads: int) -> Iterator[None]:
+    """Fix the randomness and the threads of torch, and leave both as they were."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            # A near-singular kernel matrix is repaired by jitter; nobody needs to act on it.
+            warnings.simplefilter("ignore", NumericalWarning)
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(before)

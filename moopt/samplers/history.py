@@ -1,0 +1,46 @@
+"""What a study's trials tell every sampler: what was tried, what to try first."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from moopt.study.parameters import Parameters
+from moopt.study.study import Study
+from moopt.study.trials import Candidate, FailureKind, Trial, TrialState
+
+
+def key(parameters: Parameters) -> str:
+    """Return a text that equal parameters share and others do not."""
+    plain = {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in parameters.items()
+    }
+    return json.dumps(plain, sort_keys=True)
+
+
+def tried_parameters(trials: Iterable[Trial]) -> list[Parameters]:
+    """Return what is not to be proposed again: whatever runs, ended, or failed by its own fault."""
+    return [trial.parameters for trial in trials if _counts(trial)]
+
+
+def whole_fidelity(study: Study) -> float | None:
+    """Return the fidelity of a whole evaluation, or None where the study has no fidelity."""
+    return None if study.fidelity is None else study.fidelity.high
+
+
+def starting_points(study: Study, trials: Sequence[Trial], count: int) -> list[Candidate]:
+    """Return the next of the study's own starting points that have not been tried."""
+    seen = {key(parameters) for parameters in tried_parameters(trials)}
+    candidates: list[Candidate] = []
+    for point in study.start_with:
+        if key(point) not in seen and len(candidates) < count:
+            seen.add(key(point))
+            candidates.append(
+                Candidate(point, fidelity=whole_fidelity(study), sampler="start_with")
+            )
+    return candidates
+
+
+def _counts(trial: Trial) -> bool:
+    if trial.failure is not None:
+        return trial.failure.kind is not FailureKind.INFRASTRUCTURE
+    return trial.state is not TrialState.CANCELLED

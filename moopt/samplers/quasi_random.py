@@ -1,0 +1,97 @@
+"""A Sobol sequence over the parameters: even coverage, and everybody's initial design."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from moopt.encoding.enumeration import all_parameters
+from moopt.encoding.search_box import SearchBox
+from moopt.encoding.space import SpaceEncoding
+from moopt.samplers.history import key, tried_parameters, whole_fidelity
+from moopt.study.parameters import Parameters
+from moopt.study.study import Study
+from moopt.study.trials import Candidate, Trial
+
+ENUMERABLE = 4096
+"""Discrete spaces up to this size are known whole, and end when every point was tried."""
+
+DRAWS = 32
+"""How many draws a candidate may cost before a constraint is met by moving one."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuasiRandomSampler:
+    """Proposes the next points of a scrambled Sobol sequence."""
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        """Return candidates that cover the space evenly together with the trials before them."""
+        box = SearchBox(SpaceEncoding.of(study))
+        rows = box.sobol(DRAWS * count, seed=seed, skip=len(trials))
+        return fresh_candidates(study, box, rows, trials, count, sampler="sobol", seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSampler:
+    """Proposes independent uniform points: the baseline that every search has to beat."""
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        """Return candidates drawn at random."""
+        box = SearchBox(SpaceEncoding.of(study))
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + len(trials))
+        uniform = torch.rand(
+            DRAWS * count, box.design_width, generator=generator, dtype=torch.float64
+        )
+        rows = box.from_uniform(uniform)
+        return fresh_candidates(study, box, rows, trials, count, sampler="random", seed=seed)
+
+
+def fresh_candidates(
+    study: Study,
+    box: SearchBox,
+    rows: Float[Tensor, "n k"],
+    trials: Sequence[Trial],
+    count: int,
+    *,
+    sampler: str,
+    seed: int,
+) -> list[Candidate]:
+    """Return the first rows that were not tried, those first that meet every constraint.
+
+    In a small discrete space the untried rest is used up when the rows are; then fewer are left.
+    """
+    seen = {key(parameters) for parameters in tried_parameters(trials)}
+    points = [box.encoding.decode(point) for point in _inside_first(box, rows)]
+    chosen = _unseen(points, seen, count)
+    if len(chosen) < count:
+        chosen += _unseen(_shuffled(all_parameters(study, ENUMERABLE) or [], seed), seen, count)
+    fidelity = whole_fidelity(study)
+    return [Candidate(each, fidelity=fidelity, sampler=sampler) for each in chosen[:count]]
+
+
+def _inside_first(box: SearchBox, rows: Float[Tensor, "n k"]) -> Float[Tensor, "n d"]:
+    points = box.to_points(rows)
+    inside = torch.tensor([box.encoding.is_inside(point) for point in points], dtype=torch.bool)
+    return torch.cat([points[inside], points[~inside]])
+
+
+def _unseen(points: Iterable[Parameters], seen: set[str], count: int) -> list[Parameters]:
+    chosen: list[Parameters] = []
+    for parameters in points:
+        if len(chosen) == count:
+            break
+        if key(parameters) not in seen:
+            seen.add(key(parameters))
+            chosen.append(parameters)
+    return chosen
+
+
+def _shuffled(points: Sequence[Parameters], seed: int) -> list[Parameters]:
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))
+    return [points[index] for index in order.tolist()]

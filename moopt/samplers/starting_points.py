@@ -1,0 +1,28 @@
+"""What comes next in a study: its own starting points, then what a sampler proposes."""
+
+from collections.abc import Sequence
+
+from moopt.protocols import Sampler
+from moopt.samplers.history import starting_points
+from moopt.study.study import Study
+from moopt.study.trials import Candidate, Trial, TrialState
+
+
+def next_candidates(
+    sampler: Sampler, study: Study, trials: Sequence[Trial], count: int, seed: int
+) -> list[Candidate]:
+    """Return the next candidates; fewer than `count` only when the space is exhausted."""
+    first = starting_points(study, trials, count)
+    if len(first) == count:
+        return first
+    announced = [
+        Trial(
+            -1 - index,
+            candidate.parameters,
+            state=TrialState.PROPOSED,
+            fidelity=candidate.fidelity,
+            sampler=candidate.sampler,
+        )
+        for index, candidate in enumerate(first)
+    ]
+    return first + sampler.propose(study, [*trials, *announced], count - len(first), seed)

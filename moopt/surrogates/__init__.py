@@ -1,0 +1,1 @@
+"""Models of the outcomes: training data in, BoTorch models out."""
