@@ -83,9 +83,10 @@ def studies(draw: st.DrawFn) -> Study:
     )
 
 
-def point_sets(
-    count: int = 8, objectives: int = 3
-) -> st.SearchStrategy[np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
+Points = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+
+def point_sets(count: int = 8, objectives: int = 3) -> st.SearchStrategy[Points]:
     """Draw point sets with whole coordinates, so that ties happen."""
     shapes = st.tuples(st.integers(1, count), st.just(objectives))
     return shapes.flatmap(

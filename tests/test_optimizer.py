@@ -1,0 +1,99 @@
+import pytest
+
+from moopt import (
+    Continuous,
+    Maximize,
+    Measurement,
+    Minimize,
+    Objective,
+    Study,
+    TrialState,
+)
+from moopt.errors import EvaluationError, SelectionError, StudyError
+from moopt.optimizer import Optimizer
+
+STUDY = Study(
+    "asked",
+    parameters=[Continuous("x", 0, 1)],
+    objectives=[
+        Objective("accuracy", Maximize, reference=0.0),
+        Objective("latency", Minimize),
+        Objective("size", Minimize, formula=lambda p: 2 * p["x"]),
+    ],
+    start_with=[{"x": 0.25}],
+)
+
+
+def test_what_is_told_is_kept_as_it_was_measured() -> None:
+    optimizer = Optimizer(STUDY, sampler="sobol")
+    (trial,) = optimizer.ask()
+
+    told = optimizer.tell(trial.number, {"accuracy": 0.1 + 0.2, "latency": (12.0, 0.4)})
+
+    assert told.state is TrialState.COMPLETED
+    assert told.parameters == {"x": 0.25}
+    assert told.measurements == {
+        "accuracy": Measurement(0.1 + 0.2),
+        "latency": Measurement(12.0, 0.4),
+        "size": Measurement(0.5, 0.0),
+    }
+
+
+def test_points_of_ones_own_are_trials_like_any_other() -> None:
+    optimizer = Optimizer(STUDY, sampler="sobol")
+    trial = optimizer.attach({"x": 0.5})
+
+    optimizer.tell(trial.number, {"accuracy": 0.9, "latency": 3.0})
+
+    assert optimizer.front().trials == (optimizer.trials[trial.number],)
+    with pytest.raises(StudyError, match="parameter 'x' is 2"):
+        optimizer.attach({"x": 2})
+
+
+def test_a_failed_trial_is_kept_with_its_reason() -> None:
+    optimizer = Optimizer(STUDY, sampler="sobol")
+    (trial,) = optimizer.ask()
+
+    failed = optimizer.fail(trial.number, "CUDA out of memory")
+
+    assert failed.failure is not None
+    assert failed.failure.message == "CUDA out of memory"
+    assert optimizer.front().trials == ()
+
+
+def test_a_missing_reference_is_inferred_once() -> None:
+    optimizer = Optimizer(STUDY, sampler="sobol")
+    for trial in optimizer.ask(5):
+        optimizer.tell(trial.number, {"accuracy": trial.number / 4, "latency": 1.0 + trial.number})
+    inferred = optimizer.study.objectives[1].reference
+
+    (late,) = optimizer.ask()
+    optimizer.tell(late.number, {"accuracy": 5.0, "latency": 99.0})
+
+    # The front's latencies lie between 1 and 5; a tenth of the range below the worst is 5.4.
+    assert inferred == pytest.approx(5.4)
+    assert optimizer.study.objectives[1].reference == inferred
+
+
+def test_a_trial_that_is_not_running_cannot_be_told() -> None:
+    optimizer = Optimizer(STUDY, sampler="sobol")
+    (trial,) = optimizer.ask()
+    optimizer.tell(trial.number, {"accuracy": 0.5})
+
+    with pytest.raises(SelectionError, match="trial 0 is completed"):
+        optimizer.tell(trial.number, {"accuracy": 0.5})
+    with pytest.raises(SelectionError, match="there is no trial 7"):
+        optimizer.fail(7, "lost")
+
+
+def test_measurements_of_nothing_that_was_asked_are_refused() -> None:
+    optimizer = Optimizer(STUDY, sampler="sobol")
+    (trial,) = optimizer.ask()
+
+    with pytest.raises(EvaluationError, match="holds none of the outcomes"):
+        optimizer.tell(trial.number, {"acuracy": 0.5})
+
+
+def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SelectionError, match="there is no sampler 'magic'; choose from"):
+        Optimizer(STUDY, sampler="magic")
