@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from moopt.errors import StudyError
 from moopt.study.conditions import Choice, When
@@ -15,8 +16,11 @@ from moopt.study.simplex import Simplex
 Value = str | int | float | bool | Mapping[str, float]
 """What a parameter is set to; a mapping from part to weight for a simplex."""
 
-Parameters = Mapping[str, Value]
-"""A value for every active parameter, by name. Inactive ones are absent."""
+Parameters = Mapping[str, Any]
+"""A value for every active parameter, by name. Inactive ones are absent.
+
+The study says of what type each value is, so whoever reads one need not narrow a union.
+"""
 
 
 @dataclass(frozen=True, slots=True)

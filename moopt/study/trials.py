@@ -1,12 +1,13 @@
 """What was proposed and what came of it: candidates, trials, measurements."""
 
 import enum
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
-from moopt.errors import EvaluationError
+from moopt.errors import EvaluationError, NonFiniteError
 from moopt.study.parameters import Parameters
 
 
@@ -42,7 +43,8 @@ class Measurement:
     """A number that an evaluator returned, as it was measured.
 
     Raises:
-        EvaluationError: The mean is not finite, or the standard error is not finite or negative.
+        NonFiniteError: The mean or the standard error is not finite.
+        EvaluationError: The standard error is negative.
     """
 
     mean: float
@@ -51,11 +53,15 @@ class Measurement:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.mean):
-            raise EvaluationError(f"a measurement needs a finite mean, got {self.mean}")
-        if self.sem is not None and not (math.isfinite(self.sem) and self.sem >= 0):
-            raise EvaluationError(
+            raise NonFiniteError(f"a measurement needs a finite mean, got {self.mean}")
+        if self.sem is not None and not math.isfinite(self.sem):
+            raise NonFiniteError(
                 f"a measurement needs a finite standard error >= 0, got {self.sem}; "
                 "leave it out where it is not known"
+            )
+        if self.sem is not None and self.sem < 0:
+            raise EvaluationError(
+                f"a measurement needs a finite standard error >= 0, got {self.sem}"
             )
 
 
@@ -107,3 +113,12 @@ class Trial:
 
     started: datetime | None = None
     ended: datetime | None = None
+
+
+def evaluation_seed(seed: int, number: int) -> int:
+    """Return the seed of a trial's evaluation, made of the run's seed and the trial's number.
+
+    It is below 2^32, the most that NumPy takes.
+    """
+    digest = hashlib.sha256(f"{seed}:{number}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")

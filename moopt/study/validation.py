@@ -108,7 +108,8 @@ def check_measurements(raw: Mapping[str, Raw]) -> dict[str, Measurement]:
     """Return what was measured as measurements; what is None was not measured and is left out.
 
     Raises:
-        EvaluationError: A value is neither a number nor (mean, standard error), or is not finite.
+        NonFiniteError: A value is not finite.
+        EvaluationError: A value is neither a number nor (mean, standard error).
     """
     if not isinstance(raw, Mapping):
         raise EvaluationError(
@@ -217,17 +218,17 @@ def _is_number(value: Value) -> TypeGuard[int | float]:
 
 
 def _check_measurement(name: str, value: Raw) -> Measurement:
+    wrong = f"measurement {name!r} needs a number or (mean, standard error), got {value!r}"
     try:
         match value:
             case Measurement():
                 return value
             case (mean, sem):
                 return Measurement(float(mean), float(sem))
-            case number:
-                return Measurement(float(number))  # type: ignore[arg-type]
+            case SupportsFloat():
+                return Measurement(float(value))
     except EvaluationError as error:
-        raise EvaluationError(f"measurement {name!r}: {error}") from error
+        raise type(error)(f"measurement {name!r}: {error}") from error
     except (TypeError, ValueError) as error:
-        raise EvaluationError(
-            f"measurement {name!r} needs a number or (mean, standard error), got {value!r}"
-        ) from error
+        raise EvaluationError(wrong) from error
+    raise EvaluationError(wrong)

@@ -33,7 +33,7 @@ from moopt.study.trials import (
 )
 from moopt.study.validation import check_parameters
 
-SAMPLERS = {
+SAMPLERS: dict[str, Sampler] = {
     "sobol": QuasiRandomSampler(),
     "random": RandomSampler(),
     "bayesian": BayesianSampler(initial_trials=6),
@@ -71,7 +71,7 @@ SMALL = Study(
 )
 
 
-def finished(study: Study, candidates: list[Candidate]) -> list[Trial]:
+def finished(candidates: list[Candidate]) -> list[Trial]:
     """Complete the candidates, every fourth by a failure and one with half its measurements."""
     trials = []
     for number, candidate in enumerate(candidates):
@@ -79,8 +79,9 @@ def finished(study: Study, candidates: list[Candidate]) -> list[Trial]:
         measured = {"a": Measurement(score, 0.1), "b": Measurement(10 - score), "t": Measurement(0)}
         if number == 1:
             del measured["b"]
-        trial = Trial(number, candidate.parameters, state=TrialState.COMPLETED)
-        trial = replace(trial, measurements=measured, fidelity=study.fidelity and 1.0)
+        trial = Trial(
+            number, candidate.parameters, state=TrialState.COMPLETED, measurements=measured
+        )
         if number % 4 == 3:
             failure = Failure(FailureKind.CANDIDATE, "out of memory")
             trial = Trial(number, candidate.parameters, state=TrialState.FAILED, failure=failure)
@@ -89,7 +90,7 @@ def finished(study: Study, candidates: list[Candidate]) -> list[Trial]:
 
 
 def history(study: Study, count: int) -> list[Trial]:
-    return finished(study, QuasiRandomSampler().propose(study, [], count, 5)) if count else []
+    return finished(QuasiRandomSampler().propose(study, [], count, 5)) if count else []
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +156,7 @@ def test_a_discrete_space_is_used_up_without_repeats(sampler: Sampler) -> None:
     everything = {key(each) for each in tried} | {key(each.parameters) for each in candidates}
     assert len(candidates) == 4
     assert len(everything) == 12
-    whole = finished(SMALL, [Candidate(each) for each in tried] + candidates)
+    whole = finished([Candidate(each) for each in tried] + candidates)
     assert sampler.propose(SMALL, whole, 1, seed=0) == []
 
 
@@ -171,7 +172,7 @@ def test_an_infrastructure_failure_may_be_proposed_again(sampler: Sampler) -> No
 
 def test_starting_points_come_first_and_once(sampler: Sampler) -> None:
     first = next_candidates(sampler, EVERYTHING, [], 2, 0)
-    later = next_candidates(sampler, EVERYTHING, finished(EVERYTHING, first), 1, 0)
+    later = next_candidates(sampler, EVERYTHING, finished(first), 1, 0)
 
     assert first[0].parameters == EVERYTHING.start_with[0]
     assert next(each.sampler for each in first) == "start_with"

@@ -15,7 +15,7 @@ ZDT1_VOLUME = 120.0 + 2 / 3
 
 def zdt1(parameters: Parameters) -> dict[str, float]:
     """Zitzler, Deb and Thiele (2000), test function 1."""
-    first, *rest = (float(str(value)) for value in parameters.values())
+    first, *rest = parameters.values()
     g = 1 + 9 * sum(rest) / len(rest)
     return {"f1": first, "f2": g * (1 - math.sqrt(first / g))}
 
@@ -56,7 +56,7 @@ def test_the_search_stays_away_from_what_crashes_and_what_is_not_allowed() -> No
     optimizer = Optimizer(study, sampler=BayesianSampler(initial_trials=8), seed=3)
     for _ in range(24):
         (trial,) = optimizer.ask()
-        x, y = float(str(trial.parameters["x"])), float(str(trial.parameters["y"]))
+        x, y = trial.parameters["x"], trial.parameters["y"]
         if x > 0.7:
             optimizer.fail(trial.number, "out of memory")
         else:

