@@ -4,7 +4,10 @@
     ├── StudyError          a definition that cannot be (also a ValueError)
     ├── SelectionError      a trial, a point or a preference that is not there (also a LookupError)
     ├── StoreError          a store that cannot be opened, read or written (also an OSError)
+    │   └── StateError      a trial is not in the state that a change of it needs
+    ├── ExecutorError       workers that cannot be had or cannot start (also a RuntimeError)
     ├── EvaluationError     an evaluator returned what the study did not ask for (also a ValueError)
+    │   └── NonFiniteError  a measurement is NaN or infinite
     ├── SurrogateError      no model fits the measurements (also an ArithmeticError)
     ├── MergeError          checkpoints that do not fit together (also a ValueError)
     ├── TrainingError       a training run that cannot go on (also a RuntimeError)
@@ -30,8 +33,20 @@ class StoreError(MooptError, OSError):
     """A store cannot be opened, read or written."""
 
 
+class StateError(StoreError):
+    """A trial is not in the state that a change of it needs: somebody else was faster."""
+
+
+class ExecutorError(MooptError, RuntimeError):
+    """Workers cannot be had as asked, or cannot start."""
+
+
 class EvaluationError(MooptError, ValueError):
     """An evaluator returned something other than what the study asks for."""
+
+
+class NonFiniteError(EvaluationError):
+    """A measurement is NaN or infinite: the evaluation went wrong, not the evaluator."""
 
 
 class SurrogateError(MooptError, ArithmeticError):

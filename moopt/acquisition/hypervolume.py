@@ -12,7 +12,10 @@ from moopt.acquisition.feasibility import constraint_functions
 from moopt.acquisition.posterior_samples import posterior_sampler
 from moopt.encoding.training_data import TrainingData
 
-SAMPLES = 64
+SAMPLES = {2: 64, 3: 32}
+"""Sampled fronts by number of objectives: each costs a box decomposition of its own."""
+
+FEWEST_SAMPLES = 16
 
 
 def noisy_hypervolume_improvement(
@@ -27,6 +30,7 @@ def noisy_hypervolume_improvement(
     objectives with expected hypervolume improvement", NeurIPS (2021); Ament et al., "Unexpected
     improvements to expected improvement for Bayesian optimization", NeurIPS (2023).
     """
+    samples = SAMPLES.get(data.objective_count, FEWEST_SAMPLES)
     with warnings.catch_warnings(), torch.no_grad():
         # Without a compiler BoTorch falls back to a slower path with the same values.
         warnings.filterwarnings("ignore", message="Failed to compile fused")
@@ -34,7 +38,7 @@ def noisy_hypervolume_improvement(
             model=model,
             ref_point=data.reference_point,
             X_baseline=data.points,
-            sampler=posterior_sampler(model, data, SAMPLES, seed),
+            sampler=posterior_sampler(model, data, samples, seed),
             objective=IdentityMCMultiOutputObjective(outcomes=list(range(data.objective_count))),
             constraints=constraint_functions(data),
             X_pending=data.pending if len(data.pending) else None,

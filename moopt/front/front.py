@@ -1,7 +1,7 @@
 """The front of a study: its optimal trials, and how to choose one of them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ class Front:
             return 0.0
         return hypervolume(objective_values(self.study, self.trials), reference_point(self.study))
 
-    def knee(self) -> Trial:
+    def knee(self, *, within: Callable[[Trial], bool] | None = None) -> Trial:
         """Return the trial that gives up least for what it gains.
 
         With every objective scaled to [0, 1] over the front, it is the trial furthest above the
@@ -44,10 +44,20 @@ class Front:
         Source: Das, "On characterizing the knee of the Pareto curve based on normal-boundary
         intersection", Structural Optimization 18 (1999).
 
+        Args:
+            within: Which trials may be it; the scale stays that of the whole front. None: all.
+
         Raises:
-            SelectionError: The front is empty.
+            SelectionError: The front is empty, or no trial may be it.
         """
-        return self.trials[int(np.argmax(self._scaled().sum(axis=1)))]
+        heights = self._scaled().sum(axis=1)
+        allowed = [n for n, each in enumerate(self.trials) if within is None or within(each)]
+        if not allowed:
+            raise SelectionError(
+                f"none of the {len(self.trials)} trials on the front of {self.study.name!r} is "
+                "within the limits; loosen one"
+            )
+        return self.trials[max(allowed, key=lambda n: float(heights[n]))]
 
     def pick(self, preferences: Mapping[str, float]) -> Trial:
         """Return the trial that suits the preferences best.

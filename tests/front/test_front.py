@@ -97,6 +97,15 @@ def test_the_knee_is_furthest_above_the_line_between_the_ends() -> None:
     assert front_of(STUDY, trials).knee().number == 1
 
 
+def test_the_knee_within_limits_keeps_the_scale_of_the_whole_front() -> None:
+    trials = [trial(0, 1.0, 9), trial(1, 0.9, 4), trial(2, 0.5, 3), trial(3, 0.0, 1)]
+
+    knee = front_of(STUDY, trials).knee(within=lambda each: each.number >= 2)
+
+    # Heights over the whole front: 0.5 + 6/8 for trial 2 and 0 + 1 for trial 3.
+    assert knee.number == 2
+
+
 def test_a_preference_for_one_objective_picks_its_best_trial() -> None:
     front = front_of(STUDY, [trial(0, 1.0, 9), trial(1, 0.9, 3), trial(2, 0.0, 1)])
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from botorch.fit import fit_gpytorch_mll
 from botorch.models.gp_regression import SingleTaskGP
-from botorch.models.model import ModelList
+from botorch.posteriors.posterior_list import PosteriorList
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
 from moopt.encoding.space import SpaceEncoding
@@ -139,8 +139,9 @@ def test_failed_trials_teach_where_success_is_unlikely() -> None:
     model, data = with_success(fit_outcomes(encoding, data), data)
 
     ends = torch.tensor([[0.1, 0.5], [0.9, 0.5]], dtype=torch.float64)
-    processes = model.models if isinstance(model, ModelList) else []
-    success = processes[-1].posterior(ends).mean[:, 0]
+    posterior = model.posterior(ends)
+    assert isinstance(posterior, PosteriorList)
+    success = posterior.mean[:, -1]
     assert success[0] > 0.8
     assert success[1] < 0.2
     assert [limit.outcome for limit in data.limits] == [2]

@@ -1,0 +1,127 @@
+"""Rows as Rich tables that fit the terminal, or as they are where there is none."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from moopt.front.front import Front
+from moopt.reports.formatting import quantity_text
+from moopt.reports.tables import Json, Table, measurement_table, parameter_table
+from moopt.study.study import Study
+from moopt.study.trials import Trial
+
+WIDEST = 10_000
+"""Stands for no limit: for files and pipes, and to see what a table would like to have."""
+
+
+def print_json(value: Json) -> None:
+    """Print a JSON object to stdout. Floats keep every digit."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print text to stdout as it is."""
+    sys.stdout.write(text)
+
+
+def console() -> Console:
+    """Return a console on stdout that knows how wide the terminal is."""
+    width, height = shutil.get_terminal_size()
+    # Without a height Rich would ignore the width on a terminal without colours.
+    return Console(width=width if sys.stdout.isatty() else WIDEST, height=height, highlight=False)
+
+
+def print_table(table: Table, *, marked: int | None = None) -> None:
+    """Print a table; numbers lie to the right, the marked row is bold."""
+    console().print(_rich(table, marked=marked))
+
+
+def print_found(front: Front, trials: int) -> None:
+    """Print a front that has trials, the best in the first objective on top.
+
+    Args:
+        front: With at least one trial.
+        trials: How many trials the study has.
+    """
+    first = front.study.objectives[0]
+    ordered = sorted(
+        front.trials, key=lambda each: -first.direction.sign * each.measurements[first.name].mean
+    )
+    knee = front.knee().number
+    print_front(front.study, ordered, knee=knee)
+    count = quantity_text(len(ordered), "trial")
+    console().print(
+        f"\n{count} of {trials} on the front, hypervolume {front.hypervolume():.6g}, "
+        f"knee: trial {knee}"
+    )
+
+
+def print_front(study: Study, trials: Sequence[Trial], *, knee: int | None = None) -> None:
+    """Print the measurements of trials, with as many parameters as the terminal has room for.
+
+    Held-out measurements stand beside those of the search, or below them on a narrow terminal.
+    """
+    out = console()
+    held_out = any(trial.held_out for trial in trials)
+    marked = next((row for row, trial in enumerate(trials) if trial.number == knee), None)
+    measured = measurement_table(study, trials, held_out=held_out)
+    parameters = parameter_table(study, trials)
+    whole = Table(
+        measured.columns + parameters.columns,
+        tuple(one + two for one, two in zip(measured.rows, parameters.rows, strict=True)),
+    )
+    if _fits(out, whole):
+        out.print(_rich(whole, marked=marked))
+    elif _fits(out, measured):
+        out.print(_rich(measured, marked=marked))
+    else:
+        stacked = measurement_table(study, trials, held_out=held_out, stacked=True)
+        out.print(_rich(stacked, marked=marked))
+        if held_out:
+            out.print("[dim]First line: search data. Second line: held-out data.[/dim]")
+    if not _fits(out, whole):
+        count = len(parameters.columns)
+        out.print(f"[dim]Not shown: {count} parameters, see --format json or --format csv.[/dim]")
+
+
+def print_trial(study: Study, trial: Trial) -> None:
+    """Print one trial: what was measured, then its parameters."""
+    out = console()
+    out.print(f"[bold]{study.name}, trial {trial.number}[/bold] ({trial.state.value})\n")
+    measured = measurement_table(study, [trial], held_out=True)
+    names = measured.columns[1::2]
+    rows = zip(names, measured.rows[0][1::2], measured.rows[0][2::2], strict=True)
+    out.print(_rich(Table(("measured", "search", "held out"), tuple(rows))))
+    if trial.failure is not None:
+        out.print(escape(f"\nfailed, {trial.failure.kind.value}: {trial.failure.message}"))
+    parameters = parameter_table(study, [trial])
+    values = zip(parameters.columns, parameters.rows[0], strict=True)
+    out.print()
+    out.print(_rich(Table(("parameter", "value"), tuple(values))))
+
+
+def _fits(out: Console, table: Table) -> bool:
+    unlimited = out.options.update(width=WIDEST)
+    return out.measure(_rich(table), options=unlimited).maximum <= out.width
+
+
+def _rich(table: Table, *, marked: int | None = None) -> RichTable:
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, title in enumerate(table.columns):
+        is_text = any(not _is_number(row[index]) for row in table.rows)
+        drawn.add_column(
+            escape(title), justify="left" if is_text else "right", overflow="fold", no_wrap=False
+        )
+    for place, row in enumerate(table.rows):
+        drawn.add_row(*map(escape, row), style="bold" if place == marked else "")
+    return drawn
+
+
+def _is_number(cell: str) -> bool:
+    return not cell or cell[0].isdigit() or cell[0] in "-—"

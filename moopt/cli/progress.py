@@ -1,0 +1,190 @@
+"""What a search says while it runs, on stderr: a live line on a terminal, plain lines elsewhere."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Column
+
+from moopt.front.front import front_of
+from moopt.optimize import ENDED_STATES, Phase, Progress
+from moopt.reports.formatting import duration_text
+from moopt.study.trials import TrialState
+
+WIDE = 100
+"""Columns from which a terminal has room for a long bar."""
+
+NAMED_STEPS = 4
+"""How often a step of the preparation is reported on its way where no bar can be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a run is, for reading."""
+
+    done: int
+    total: int
+    facts: str
+
+
+@dataclass(slots=True)
+class Summary:
+    """Sums up the progress of a run.
+
+    It keeps what was there at the start, because the time left depends on what this run achieved,
+    and the last hypervolume, which changes only when a trial has ended.
+    """
+
+    _ended_before: int | None = None
+    _ended: int = -1
+    _hypervolume: float = 0.0
+
+    def standing(self, progress: Progress) -> Standing:
+        """Return how far a run is."""
+        if progress.phase is Phase.HELD_OUT:
+            front = front_of(progress.study, progress.trials).trials
+            done = sum(bool(trial.held_out) for trial in front)
+            return Standing(done, len(front), _workers(progress))
+        ended = sum(trial.state in ENDED_STATES for trial in progress.trials)
+        if self._ended_before is None:
+            self._ended_before = ended
+        if ended != self._ended:
+            self._ended = ended
+            self._hypervolume = front_of(progress.study, progress.trials).hypervolume()
+        failed = sum(trial.state is TrialState.FAILED for trial in progress.trials)
+        facts = [f"hypervolume {self._hypervolume:.5g}", _workers(progress)]
+        if failed:
+            facts.append(f"{failed} failed")
+        achieved = ended - self._ended_before
+        if achieved and ended < progress.target:
+            left = progress.elapsed / achieved * (progress.target - ended)
+            facts.append(f"about {duration_text(left)} left")
+        return Standing(ended, progress.target, ", ".join(facts))
+
+
+class Observer(Protocol):
+    """Shows the preparation of a study, then its search."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def preparation(self, step: str, share: float) -> None:
+        """Show how far the preparation is, from 0 to 1."""
+        ...
+
+    def search(self, progress: Progress) -> None:
+        """Show how far the search is."""
+        ...
+
+
+def observer() -> Observer:
+    """Return what suits stderr."""
+    return LiveObserver() if sys.stderr.isatty() else PlainObserver(_print_line)
+
+
+@dataclass(slots=True)
+class PlainObserver:
+    """Says a line when something has ended."""
+
+    say: Callable[[str], None]
+    _summary: Summary = field(default_factory=Summary)
+    _last: object = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Do nothing: every line is complete."""
+
+    def preparation(self, step: str, share: float) -> None:
+        """Say each step, and now and then how far it is."""
+        news = (step, int(share * NAMED_STEPS))
+        if news != self._last:
+            self._last = news
+            self.say(f"preparing, {share:4.0%}: {step}")
+
+    def search(self, progress: Progress) -> None:
+        """Say how far the search is, when that has changed."""
+        standing = self._summary.standing(progress)
+        news = (progress.phase, standing.done)
+        if news != self._last:
+            self._last = news
+            self.say(
+                f"{progress.phase}, {standing.done} of {standing.total} trials: {standing.facts}"
+            )
+
+
+class LiveObserver:
+    """Keeps a bar up to date."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bars = Bars(
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=24 if console.width >= WIDE else 6),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=7)),
+            # The facts give way where a terminal is narrow, the numbers do not.
+            TextColumn(
+                "{task.fields[facts]}",
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
+            console=console,
+            expand=True,
+        )
+        self._summary = Summary()
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def preparation(self, step: str, share: float) -> None:
+        """Move the bar of the preparation."""
+        self._move("prepare", Standing(round(100 * share), 100, step))
+
+    def search(self, progress: Progress) -> None:
+        """Move the bar of the search, or that of the held-out measurements."""
+        self._move(str(progress.phase), self._summary.standing(progress))
+
+    def _move(self, name: str, standing: Standing) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, facts="")
+        self._bars.update(
+            self._tasks[name],
+            completed=standing.done,
+            total=standing.total,
+            facts=standing.facts,
+        )
+
+
+def _workers(progress: Progress) -> str:
+    return f"{progress.running} of {progress.capacity} workers busy"
+
+
+def _print_line(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,190 @@
+"""`moopt run`: the search."""
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+import typer
+
+from moopt.cli.display import print_found
+from moopt.cli.errors import NothingFoundError, no_front
+from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument
+from moopt.cli.progress import Observer, observer
+from moopt.cli.run_options import (
+    ExecutorName,
+    ExecutorOption,
+    GpusOption,
+    SamplerOption,
+    SeedOption,
+    TimeLimitOption,
+    TrialsOption,
+    TrialTimeoutOption,
+    WorkersOption,
+)
+from moopt.cli.sources import sqlite_file, study_file
+from moopt.errors import MooptError, SelectionError, StudyError
+from moopt.executors.devices import available_gpus
+from moopt.executors.in_process import InProcessExecutor
+from moopt.executors.local import LocalExecutor
+from moopt.optimize import ENDED_STATES, Ended, Run, optimize
+from moopt.protocols import Executor
+from moopt.samplers.registry import sampler_named
+from moopt.store.store import Store
+from moopt.study.loading import StudyFile
+from moopt.study.trials import Trial
+
+MOST_WORKERS = 4
+"""Without GPUs: each worker holds models of its own, so memory runs out before cores do."""
+
+ARTIFACTS = "moopt-artifacts"
+INTERRUPTED = 130
+
+
+def run(
+    study: StudyArgument,
+    *,
+    trials: TrialsOption = 50,
+    workers: WorkersOption = None,
+    executor: ExecutorOption = ExecutorName.LOCAL,
+    gpus_per_trial: GpusOption = None,
+    sampler: SamplerOption = "auto",
+    seed: SeedOption = 0,
+    store: StoreOption = DEFAULT_STORE,
+    time_limit: TimeLimitOption = None,
+    trial_timeout: TrialTimeoutOption = None,
+) -> None:
+    """Search a study until it has its trials, and show its front.
+
+    A study that has trials goes on where it stopped. Interrupt with Ctrl-C; nothing measured is
+    lost.
+
+    Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
+    """
+    chosen = sampler_named(sampler)
+    place = Place(executor, workers, gpus_per_trial, trial_timeout)
+    place.check()
+    with Store(store) as opened:
+        file = study_file(study, opened)
+        opened.register(file.study, file.path)
+        with observer() as shown:
+            prepare(file, shown)
+            with closing(place.executor(file, artifacts(store) / file.study.name)) as running:
+                found = optimize(
+                    file.study,
+                    file.evaluate,
+                    trials=trials,
+                    sampler=chosen,
+                    executor=running,
+                    held_out=file.held_out,
+                    store=opened,
+                    seed=seed,
+                    time_limit=time_limit,
+                    observe=shown.search,
+                )
+        recorded = opened.trials(file.study.name)
+    conclude(found, recorded, trials)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where trials are to run."""
+
+    name: ExecutorName
+    workers: int | None
+    gpus_per_trial: float | None
+    timeout: float | None
+
+    def check(self) -> None:
+        """Refuse what an executor cannot do.
+
+        Raises:
+            SelectionError: Only worker processes can do it.
+        """
+        asked = {
+            "--workers": self.workers not in {None, 1},
+            "--gpus-per-trial": self.gpus_per_trial is not None,
+            "--trial-timeout": self.timeout is not None,
+        }
+        refused = [option for option, is_asked in asked.items() if is_asked]
+        if self.name is ExecutorName.IN_PROCESS and refused:
+            raise SelectionError(
+                f"{' and '.join(refused)} needs worker processes, which --executor in-process does "
+                "without; leave it out, or use --executor local"
+            )
+
+    def executor(self, file: StudyFile, directory: Path) -> Executor:
+        """Return the executor."""
+        gpus = len(available_gpus())
+        if self.name is ExecutorName.IN_PROCESS:
+            return InProcessExecutor(
+                file.evaluate,
+                held_out=file.held_out,
+                directory=directory,
+                device="cuda:0" if gpus else "cpu",
+            )
+        share = self.gpus_per_trial
+        if share is None:
+            share = 1.0 if gpus else 0.0
+        usual = int(gpus / share) if gpus and share else min(os.cpu_count() or 1, MOST_WORKERS)
+        return LocalExecutor(
+            file.path,
+            workers=self.workers or max(usual, 1),
+            directory=directory,
+            gpus_per_trial=share,
+            timeout=self.timeout,
+        )
+
+
+def artifacts(store: str) -> Path:
+    """Return the folder for what trials leave behind: beside a SQLite store, else here."""
+    file = sqlite_file(store)
+    return (file.parent if file else Path()) / ARTIFACTS
+
+
+def prepare(file: StudyFile, shown: Observer) -> None:
+    """Do what a study file wants done before its first trial.
+
+    Raises:
+        StudyError: Its `prepare` failed.
+    """
+    if file.prepare is None:
+        return
+    try:
+        file.prepare(shown.preparation)
+    except MooptError:
+        raise
+    # The hook is foreign code: whatever it raises belongs into the message.
+    except Exception as error:
+        raise StudyError(
+            f"`prepare` of {file.path} failed: {type(error).__name__}: {error}"
+        ) from error
+
+
+def conclude(found: Run, recorded: Sequence[Trial], asked: int) -> None:
+    """Print the front and say why the run ended.
+
+    Raises:
+        NothingFoundError: There is no front.
+    """
+    front = found.front
+    ended = sum(trial.state in ENDED_STATES for trial in recorded)
+    match found.ended:
+        case Ended.INTERRUPTED:
+            typer.echo("interrupted; the same command goes on from here", err=True)
+        case Ended.EXHAUSTED:
+            typer.echo(f"every point of the space was tried, {ended} trials in all", err=True)
+        case Ended.TIME_LIMIT:
+            typer.echo(f"the time is up after {ended} of {asked} trials", err=True)
+        case Ended.DONE:
+            pass
+        case never:
+            assert_never(never)
+    if front.trials:
+        print_found(front, len(recorded))
+    if found.ended is Ended.INTERRUPTED:
+        raise typer.Exit(INTERRUPTED)
+    if not front.trials:
+        raise NothingFoundError(no_front(front.study, recorded))

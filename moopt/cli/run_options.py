@@ -1,0 +1,72 @@
+"""The options of `moopt run`."""
+
+import enum
+from typing import Annotated
+
+import typer
+
+
+class ExecutorName(enum.StrEnum):
+    """Where trials run."""
+
+    LOCAL = "local"
+    IN_PROCESS = "in-process"
+
+
+TrialsOption = Annotated[
+    int,
+    typer.Option("--trials", min=1, help="How many trials the study has when all is done."),
+]
+
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="How many trials run at once. One a GPU; without GPUs one a core, at most 4.",
+        show_default=False,
+    ),
+]
+
+ExecutorOption = Annotated[
+    ExecutorName,
+    typer.Option("--executor", help="Trials run in worker processes, or one by one in this."),
+]
+
+GpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-trial",
+        min=0,
+        help="GPUs for each trial, such as 1, or 0.5 for two trials a GPU. 1 where there are GPUs.",
+        show_default=False,
+    ),
+]
+
+SamplerOption = Annotated[
+    str, typer.Option("--sampler", help="Who proposes: auto, bayesian, sobol or random.")
+]
+
+SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same proposals.")]
+
+TimeLimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit",
+        metavar="SECONDS",
+        min=0,
+        help="Start no trial after so many seconds, such as 3600.",
+        show_default=False,
+    ),
+]
+
+TrialTimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--trial-timeout",
+        metavar="SECONDS",
+        min=0,
+        help="End a trial that takes longer, such as 600; it counts as failed.",
+        show_default=False,
+    ),
+]

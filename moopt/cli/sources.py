@@ -1,0 +1,111 @@
+"""From what was typed to a study and its trials: study files, names in the store, stores."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from moopt.errors import SelectionError, StoreError
+from moopt.store.store import Store
+from moopt.study.loading import StudyFile, load_study_file
+from moopt.study.study import Study
+from moopt.study.trials import Trial
+
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStudy:
+    """A study as the store has it."""
+
+    study: Study
+    trials: list[Trial]
+    path: Path | None
+    """The study file. None: it was made by a program."""
+
+    inferred: tuple[str, ...] | None
+    """Objectives whose reference the user did not give. None: only the study file knows."""
+
+
+def sqlite_file(store: str) -> Path | None:
+    """Return the file of a store, or None where it is another kind of database."""
+    if "://" not in store:
+        return Path(store).expanduser()
+    return Path(store.removeprefix(SQLITE)) if store.startswith(SQLITE) else None
+
+
+def holds_store(store: str) -> bool:
+    """Say whether there is a store: false for a SQLite file that does not exist."""
+    file = sqlite_file(store)
+    return file is None or file.exists()
+
+
+def existing_store(store: str) -> Store:
+    """Open a store to read from it; never makes an empty one.
+
+    Raises:
+        StoreError: There is none.
+    """
+    if not holds_store(store):
+        raise StoreError(
+            f"there is no store {store!r}; `moopt run STUDY` makes one, --store or MOOPT_STORE "
+            "names another"
+        )
+    return Store(store)
+
+
+def is_file(text: str) -> bool:
+    """Say whether STUDY means a file rather than a name in the store."""
+    return text.endswith(".py") or "/" in text or Path(text).is_file()
+
+
+def study_file(text: str, store: Store) -> StudyFile:
+    """Load the study file that STUDY names, directly or by the name of its study.
+
+    Raises:
+        SelectionError: The store knows no such study, or not from which file it came.
+    """
+    if is_file(text):
+        return load_study_file(Path(text))
+    _check_known(text, store)
+    path = store.path(text)
+    if path is None:
+        raise SelectionError(
+            f"study {text!r} was not made from a study file; give the path of one instead"
+        )
+    return load_study_file(path)
+
+
+def stored_study(text: str, store: Store) -> StoredStudy:
+    """Return the study that STUDY names, with its trials.
+
+    Raises:
+        SelectionError: The store knows no such study.
+    """
+    if not is_file(text):
+        _check_known(text, store)
+        return StoredStudy(store.study(text), store.trials(text), store.path(text), None)
+    file = load_study_file(Path(text))
+    name = file.study.name
+    _check_known(name, store)
+    inferred = tuple(each.name for each in file.study.objectives if each.reference is None)
+    return StoredStudy(store.study(name), store.trials(name), file.path, inferred)
+
+
+def question_of(path: Path | None) -> str:
+    """Return what a study file asks, the first paragraph of its docstring, without running it."""
+    if path is None or not path.is_file():
+        return ""
+    try:
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    except (SyntaxError, UnicodeDecodeError):
+        return ""
+    return " ".join((text or "").split("\n\n")[0].split())
+
+
+def _check_known(name: str, store: Store) -> None:
+    names = store.studies()
+    if name not in names:
+        known = f"it has {', '.join(map(repr, names))}" if names else "it is empty"
+        raise SelectionError(
+            f"the store has no study {name!r}, {known}; give a study file, or run it first"
+        )

@@ -1,0 +1,74 @@
+"""`moopt status`: how far studies are."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from moopt.cli.display import print_text
+from moopt.cli.errors import NothingFoundError
+from moopt.cli.options import DEFAULT_STORE, StoreOption
+from moopt.cli.sources import StoredStudy, existing_store, stored_study
+from moopt.front.front import front_of
+from moopt.reports.formatting import duration_text, quantity_text, shortened
+from moopt.reports.tables import failure_text
+from moopt.study.trials import FailureKind, Trial, TrialState
+
+
+def status(
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]",
+            help="A study file or the name of a study. Without it: all studies of the store.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Show how far a study is: trials by state, hypervolume so far, failures by kind.
+
+    Example: moopt status studies/merge_minilm.py
+    """
+    with existing_store(store) as opened:
+        names = opened.studies() if study is None else [study]
+        found = [stored_study(name, opened) for name in names]
+    if not found:
+        raise NothingFoundError(f"the store {store!r} has no study yet; `moopt run STUDY` adds one")
+    print_text("\n\n".join(_summary(each) for each in found) + "\n")
+
+
+def _summary(stored: StoredStudy) -> str:
+    front = front_of(stored.study, stored.trials)
+    lines = [stored.study.name, f"  trials       {_states(stored.trials)}"]
+    if front.trials:
+        lines.append(f"  front        {quantity_text(len(front.trials), 'trial')}")
+        lines.append(f"  hypervolume  {front.hypervolume():.6g}")
+        references = ", ".join(
+            f"{objective.name} {objective.reference:.6g}"
+            + (" (inferred)" if objective.name in (stored.inferred or ()) else "")
+            for objective in front.study.objectives
+            if objective.reference is not None
+        )
+        lines.append(f"  reference    {references}")
+    latest = max((trial.ended for trial in stored.trials if trial.ended), default=None)
+    if latest is not None:
+        ago = duration_text((datetime.now(UTC) - latest.astimezone(UTC)).total_seconds())
+        lines.append(f"  last ended   {ago} ago")
+    for kind in FailureKind:
+        failed = [trial for trial in stored.trials if trial.failure and trial.failure.kind is kind]
+        if failed:
+            latest_failure = max(failed, key=lambda trial: trial.number)
+            lines.append(
+                f"  failed       {len(failed)} x {kind.value}, last: trial "
+                f"{latest_failure.number}: {shortened(failure_text(latest_failure), 160)}"
+            )
+    return "\n".join(lines)
+
+
+def _states(trials: list[Trial]) -> str:
+    counts = Counter(trial.state for trial in trials)
+    states = ", ".join(f"{counts[state]} {state.value}" for state in TrialState if counts[state])
+    return f"{len(trials)}: {states}" if states else "none"

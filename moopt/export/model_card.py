@@ -1,0 +1,191 @@
+"""A model card beside an exported model: what it is, how good, how it was made.
+
+Measurements are also written as JSON, so that a program can check the model against them.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Any
+
+from moopt.study.objectives import Direction
+from moopt.study.study import Study
+from moopt.study.trials import Measurement, Measurements, Trial
+
+CARD = "README.md"
+MEASUREMENTS = "measurements.json"
+RECIPE = "recipe.json"
+MERGEKIT = "mergekit.yml"
+HEADS = "heads"
+HUB_NAME = re.compile(r"[\w\-]+(\.[\w\-]+)*/[\w\-]+(\.[\w\-]+)*")
+"""What `owner/model` on a model hub looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an exported model comes from."""
+
+    study: Study
+    trial: Trial
+    _: KW_ONLY
+    question: str = ""
+    """What the study asks."""
+
+    source: str = ""
+    """The study as a command line names it: its file, or its name. Empty: unknown."""
+
+    front_size: int | None = None
+    """How many trials the front has that this one was chosen from. None: it was not on a front."""
+
+
+def write_model_card(folder: Path, origin: Origin) -> None:
+    """Write README.md and measurements.json into the folder of an exported model."""
+    content = json.dumps(measurements_of(origin), indent=2, allow_nan=False)
+    (folder / MEASUREMENTS).write_text(content + "\n", encoding="utf-8")
+    (folder / CARD).write_text(model_card(folder, origin), encoding="utf-8")
+
+
+def measurements_of(origin: Origin) -> dict[str, Any]:
+    """Return what measurements.json holds, every number as it was measured."""
+    trial = origin.trial
+    return {
+        "study": origin.study.name,
+        "trial": trial.number,
+        "parameters": trial.parameters,
+        "measurements": _as_json(trial.measurements),
+        "held_out": _as_json(trial.held_out),
+    }
+
+
+def model_card(folder: Path, origin: Origin) -> str:
+    """Return the model card as Markdown with YAML front matter.
+
+    Args:
+        folder: The exported model: its files decide what the card says.
+        origin: The study and the trial.
+    """
+    sections = [
+        _front_matter(folder),
+        _introduction(origin),
+        _measured(origin),
+        _loading(folder),
+        _making(folder, origin),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _front_matter(folder: Path) -> str:
+    is_merge = (folder / RECIPE).is_file()
+    lines = ["---"]
+    if (folder / "config.json").is_file():
+        lines.append("library_name: transformers")
+    base = _base_model(folder / RECIPE) if is_merge else ""
+    if base:
+        lines.append(f"base_model: {json.dumps(base)}")
+    lines += ["tags:", "- moopt", *(["- merge"] if is_merge else []), "---"]
+    return "\n".join(lines)
+
+
+def _base_model(recipe: Path) -> str:
+    """Return the base model's name on a hub; a folder of somebody's disk is of no use to others."""
+    base = json.loads(recipe.read_text(encoding="utf-8")).get("base")
+    if isinstance(base, str) and HUB_NAME.fullmatch(base) and not Path(base).exists():
+        return base
+    return ""
+
+
+def _introduction(origin: Origin) -> str:
+    wanted = " and ".join(
+        f"`{objective.name}` ({objective.direction.value})" for objective in origin.study.objectives
+    )
+    place = "one of the trials"
+    if origin.front_size is not None:
+        place = f"one of the {origin.front_size} trials on the front"
+    lines = [f"# {origin.study.name}, trial {origin.trial.number}", ""]
+    if origin.question:
+        lines += [f"> {origin.question}", ""]
+    lines.append(
+        f"This model is {place} of the study `{origin.study.name}`, which searched for the best "
+        f"trade-offs between {wanted} with moopt."
+    )
+    return "\n".join(lines)
+
+
+def _measured(origin: Origin) -> str:
+    trial = origin.trial
+    wanted = {
+        objective.name: "larger" if objective.direction is Direction.MAXIMIZE else "smaller"
+        for objective in origin.study.objectives
+    }
+    rows = [
+        (
+            f"`{name}`",
+            wanted.get(name, ""),
+            _text(trial.measurements.get(name)),
+            _text(trial.held_out.get(name)),
+        )
+        for name in dict.fromkeys([*trial.measurements, *trial.held_out])
+    ]
+    note = "Means ± standard errors; every digit is in `measurements.json`. "
+    if trial.held_out:
+        note += (
+            "The search chose this model by the search column; "
+            "the held-out column was measured on data that it never saw."
+        )
+    else:
+        note += "It was measured on the search's data only, by which it was chosen: expect less."
+    table = _table(("measurement", "better", "search", "held out"), rows, right=2)
+    return f"## Measurements\n\n{table}\n\n{note}"
+
+
+def _loading(folder: Path) -> str:
+    if not (folder / "config.json").is_file():
+        return ""
+    code = [
+        "from transformers import AutoModel, AutoTokenizer",
+        "",
+        'model = AutoModel.from_pretrained("path/to/this/folder")',
+        'tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")',
+    ]
+    if not list(folder.glob("tokenizer*")) and not (folder / "vocab.txt").is_file():
+        code = ["from transformers import AutoModel", "", code[2]]
+    return "## How to load it\n\n```python\n" + "\n".join(code) + "\n```"
+
+
+def _making(folder: Path, origin: Origin) -> str:
+    rows = [
+        (f"`{name}`", f"`{json.dumps(value)}`") for name, value in origin.trial.parameters.items()
+    ]
+    lines = ["## How it was made", "", _table(("parameter", "value"), rows, right=1)]
+    if (folder / RECIPE).is_file():
+        lines += ["", f"`{RECIPE}` is the merge recipe: same recipe, same weights."]
+    if (folder / HEADS).is_dir():
+        lines += ["", f"`{HEADS}/` has the classifiers with which it was measured, one a task."]
+    has_mergekit = (folder / MERGEKIT).is_file()
+    if origin.source or has_mergekit:
+        lines += ["", "To make it again:", "", "```sh"]
+        if origin.source:
+            lines.append(f"moopt export {origin.source} --trial {origin.trial.number} --to FOLDER")
+        if has_mergekit:
+            lines.append(f"mergekit-yaml {MERGEKIT} FOLDER    # the same with mergekit")
+        lines.append("```")
+    return "\n".join(lines)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: int) -> str:
+    """Return a Markdown table whose last columns, from `right` on, lie to the right."""
+    rule = ["---" if index < right else "---:" for index in range(len(titles))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, rule, *rows))
+
+
+def _text(measurement: Measurement | None) -> str:
+    if measurement is None:
+        return "not measured"
+    mean = f"{measurement.mean:.4g}"
+    return f"{mean} ± {measurement.sem:.2g}" if measurement.sem else mean
+
+
+def _as_json(measurements: Measurements) -> dict[str, dict[str, float | None]]:
+    return {name: {"mean": each.mean, "sem": each.sem} for name, each in measurements.items()}

@@ -1,0 +1,1 @@
+"""What was found, for reading: tables, JSON, figures and one HTML page."""

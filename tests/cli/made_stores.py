@@ -1,0 +1,33 @@
+"""Stores made by hand, for tests of what is read from them."""
+
+from pathlib import Path
+
+from moopt.store.store import Store
+from moopt.study.loading import load_study_file
+from moopt.study.trials import Candidate, Failure, FailureKind, Measurement
+
+DEPTHS = (1, 2, 4, 8)
+
+
+def filled(file: Path, store: Path) -> None:
+    """Enter one trial for each depth, all on the front, then one that failed."""
+    study = load_study_file(file).study
+    with Store(str(store)) as opened:
+        opened.register(study, file)
+        for depth in DEPTHS:
+            number = _started(opened, study.name, depth)
+            measurements = {
+                "accuracy": Measurement(1 - 1 / depth, 0.01),
+                "latency_ms": Measurement(2.0 * depth),
+            }
+            opened.complete(study.name, number, measurements)
+        number = _started(opened, study.name, 7)
+        failure = Failure(FailureKind.CANDIDATE, "RuntimeError: depth 7 does not fit")
+        opened.fail(study.name, number, failure)
+        opened.record_held_out(study.name, 2, {"accuracy": Measurement(0.7, 0.02)})
+
+
+def _started(store: Store, study: str, depth: int) -> int:
+    trial = store.add(study, Candidate({"rate": 0.1, "depth": depth}, sampler="sobol"), 0)
+    store.start(study, trial.number, driver="test", lease_seconds=60)
+    return trial.number
