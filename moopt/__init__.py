@@ -24,7 +24,7 @@ from moopt.study.trials import Candidate, Measurement, Trial, TrialState
 
 if TYPE_CHECKING:
     from moopt.front.front import Front
-    from moopt.optimize import optimize
+    from moopt.loop import optimize
     from moopt.optimizer import Optimizer
     from moopt.store.store import Store
 
@@ -58,7 +58,7 @@ _LAZY = {
     "Front": "moopt.front.front",
     "Optimizer": "moopt.optimizer",
     "Store": "moopt.store.store",
-    "optimize": "moopt.optimize",
+    "optimize": "moopt.loop",
 }
 
 

@@ -68,6 +68,15 @@ def test_every_public_name_is_there() -> None:
     assert [name for name in moopt.__all__ if not hasattr(moopt, name)] == []
 
 
+def test_the_door_gives_what_it_names_whatever_was_imported_before() -> None:
+    program = (
+        "import moopt.loop, moopt.optimizer, moopt.store.store; from moopt import *;"
+        "assert callable(optimize) and callable(Optimizer) and callable(Store) and callable(Front)"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_an_unknown_name_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Bayes'"):
         moopt.__getattr__("Bayes")

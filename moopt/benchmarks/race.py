@@ -14,7 +14,7 @@ from rich.console import Console
 
 from moopt.executors.local import LocalExecutor
 from moopt.front.front import hypervolume_history
-from moopt.optimize import Progress, optimize
+from moopt.loop import Progress, optimize
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile, load_study_file
 

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from moopt.front.front import front_of
-from moopt.optimize import ENDED_STATES, Phase, Progress
+from moopt.loop import ENDED_STATES, Phase, Progress
 from moopt.reports.formatting import duration_text
 from moopt.study.trials import TrialState
 

@@ -29,7 +29,7 @@ from moopt.errors import MooptError, SelectionError, StudyError
 from moopt.executors.devices import available_gpus
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
-from moopt.optimize import ENDED_STATES, Ended, Run, optimize
+from moopt.loop import ENDED_STATES, Ended, Run, optimize
 from moopt.protocols import Executor
 from moopt.samplers.registry import sampler_named
 from moopt.store.store import Store

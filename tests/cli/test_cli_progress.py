@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from moopt.cli.progress import PlainObserver
-from moopt.optimize import Phase, Progress
+from moopt.loop import Phase, Progress
 from moopt.study.objectives import Maximize, Objective
 from moopt.study.parameters import Continuous
 from moopt.study.study import Study

@@ -1,0 +1,1 @@
+"""From a trial to its measurements: thin adapters to training and merging."""

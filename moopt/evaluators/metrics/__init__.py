@@ -1,0 +1,1 @@
+"""Functions that measure a model, one a module."""

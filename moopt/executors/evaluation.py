@@ -1,0 +1,108 @@
+"""One evaluation, the same on every executor: its context, its failure, its plain numbers."""
+
+import logging
+import reprlib
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import SupportsFloat
+
+from moopt.errors import EvaluationError
+from moopt.study.evaluation import Context, Evaluator, Outcome
+from moopt.study.trials import Failure, FailureKind, Measurement, Trial
+from moopt.study.validation import Raw
+
+LOG = "log.txt"
+"""What the evaluator logs, and the traceback of what it raises, in the trial's folder."""
+
+MESSAGE_LENGTH = 500
+
+
+def evaluate_trial(evaluate: Evaluator, trial: Trial, *, device: str, directory: Path) -> Outcome:
+    """Measure a trial and return plain numbers, or the failure that the evaluator's error is.
+
+    Args:
+        evaluate: Foreign code.
+        trial: What to measure.
+        device: Name of a torch device.
+        directory: The trial's folder; made if it is not there.
+
+    Raises:
+        EvaluationError: The evaluator returned something other than a mapping to numbers.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with _logger(trial, directory) as logger:
+        context = Context(device=device, seed=trial.seed, directory=directory, logger=logger)
+        try:
+            raw = evaluate(trial, context)
+        # Foreign code runs here and nowhere else: whatever it raises is the trial's failure.
+        except (Exception, SystemExit) as error:
+            logger.exception("trial %d failed", trial.number)
+            return Failure(FailureKind.CANDIDATE, _told(error, directory / LOG))
+    return plain(raw)
+
+
+def plain(raw: object) -> dict[str, Raw]:
+    """Return what an evaluator returned with every number a Python float.
+
+    NaN and infinity pass: what they mean is not for an executor to say.
+
+    Raises:
+        EvaluationError: It is not a mapping from name to a number, (mean, standard error) or None.
+    """
+    if not isinstance(raw, Mapping):
+        raise EvaluationError(
+            "an evaluator returns a mapping from objective name to a number or "
+            f"(mean, standard error), got {reprlib.repr(raw)}"
+        )
+    for name in raw:
+        if not isinstance(name, str):
+            raise EvaluationError(
+                f"an evaluator returns measurements by name, got the key {reprlib.repr(name)}"
+            )
+    return {name: _plain_value(name, value) for name, value in raw.items()}
+
+
+def _plain_value(name: str, value: object) -> Raw:
+    match value:
+        case None | Measurement():
+            return value
+        case (mean, sem):
+            return _number(name, mean), _number(name, sem)
+        case number:
+            return _number(name, number)
+
+
+def _number(name: str, value: object) -> float:
+    wrong = f"measurement {name!r} needs a number or (mean, standard error), got "
+    if not isinstance(value, SupportsFloat):
+        raise EvaluationError(wrong + reprlib.repr(value))
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        # A tensor or an array of several numbers.
+        raise EvaluationError(wrong + reprlib.repr(value)) from error
+
+
+@contextmanager
+def _logger(trial: Trial, directory: Path) -> Iterator[logging.Logger]:
+    logger = logging.getLogger(f"moopt.trial.{trial.number}")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    handler = logging.FileHandler(directory / LOG, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield logger
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _told(error: BaseException, log: Path) -> str:
+    text = " ".join(str(error).split())
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+    return f"{said[:MESSAGE_LENGTH]} ({where}; traceback in {log})"

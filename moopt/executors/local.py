@@ -1,0 +1,210 @@
+"""Worker processes of this machine that stay alive: each loads the study file once.
+
+A worker that dies fails its trial as `infrastructure` and is replaced; a trial that it had not
+begun goes to its successor. Stopping and time limits end processes, for nothing else ends foreign
+code reliably.
+"""
+
+import itertools
+import math
+import time
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from moopt.errors import EvaluationError, ExecutorError, StudyError
+from moopt.executors.devices import available_gpus, share_gpus
+from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Refused
+from moopt.executors.worker_process import Assignment, WorkerProcess, start_worker
+from moopt.study.evaluation import Outcome, Split
+from moopt.study.trials import Failure, FailureKind, Trial
+
+MAX_FAILED_STARTS = 3
+"""How many workers in a row may die before they begin a trial."""
+
+_LOOK_SECONDS = 1.0
+"""A child of a dead worker may hold its pipe open; then the process itself is looked at."""
+
+
+class LocalExecutor:
+    """A pool of worker processes.
+
+    Args:
+        study_file: What each worker loads.
+        workers: How many there are, and how many trials run at once.
+        directory: Gets a folder for each trial, named by its number, with what it prints; and
+            `workers`, with what they print otherwise.
+        gpus_per_trial: A whole number, or a share such as 0.5. 0: trials run on the CPU.
+        timeout: Seconds after which a trial is ended. None: no limit.
+
+    Raises:
+        ExecutorError: There is no worker, or there are too few GPUs.
+    """
+
+    def __init__(
+        self,
+        study_file: Path,
+        *,
+        workers: int,
+        directory: Path,
+        gpus_per_trial: float = 0,
+        timeout: float | None = None,
+    ) -> None:
+        if workers < 1:
+            raise ExecutorError(f"a pool needs at least 1 worker, got {workers}")
+        if timeout is not None and timeout <= 0:
+            raise ExecutorError(f"a time limit for trials needs to be positive, got {timeout:g}")
+        self._study_file = study_file.resolve()
+        self._directory = directory.resolve()
+        self._timeout = math.inf if timeout is None else timeout
+        self._gpus = share_gpus(workers, gpus_per_trial, available_gpus() if gpus_per_trial else ())
+        self._counter = itertools.count()
+        self._outcomes: dict[str, Outcome | Refused] = {}
+        self._failed_starts = 0
+        self._broken: str | None = None
+        self._workers: dict[int, WorkerProcess] = {}
+        for index in range(workers):
+            self._employ(index)
+
+    @property
+    def capacity(self) -> int:
+        """How many trials can run at once: as many as there are workers."""
+        return len(self._gpus)
+
+    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
+        """Give a trial to an idle worker and return the job's name.
+
+        Raises:
+            ExecutorError: All workers are busy.
+            StudyError: No worker can use the study file.
+        """
+        self._look(0.0)
+        self._check_usable()
+        idle = [i for i in range(self.capacity) if not self._is_busy(i)]
+        if not idle:
+            raise ExecutorError(f"all {self.capacity} workers are busy; poll their jobs first")
+        # A worker that has loaded the study file begins at once.
+        index = max(idle, key=lambda i: i in self._workers and self._workers[i].ready)
+        worker = self._workers.get(index) or self._employ(index)
+        name = f"{trial.number}.{next(self._counter)}"
+        worker.give(Assignment(name, Job(trial, split)))
+        return name
+
+    def poll(self, job: str) -> Outcome | None:
+        """Return what became of a job, once; None while it runs.
+
+        Raises:
+            EvaluationError: The evaluator returned something other than a mapping to numbers.
+            StudyError: No worker can use the study file.
+        """
+        self._look(0.0)
+        match self._outcomes.pop(job, None):
+            case Refused(message=message):
+                raise EvaluationError(message)
+            case None:
+                self._check_usable()
+                return None
+            case outcome:
+                return outcome
+
+    def wait(self, seconds: float) -> None:
+        """Return when a job has ended, and after that many seconds at the latest."""
+        end = time.monotonic() + seconds
+        while not self._outcomes and self._broken is None:
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            deadlines = [each.task.deadline for each in self._workers.values() if each.task]
+            self._look(
+                max(0.0, min(left, _LOOK_SECONDS, *(d - time.monotonic() for d in deadlines)))
+            )
+
+    def stop(self, job: str) -> None:
+        """End a job without an outcome, and the worker that has it."""
+        self._outcomes.pop(job, None)
+        for index, worker in list(self._workers.items()):
+            if worker.task is not None and worker.task.name == job:
+                worker.kill()
+                del self._workers[index]
+
+    def close(self) -> None:
+        """End all jobs and all workers: idle ones by themselves, busy ones at once."""
+        workers = list(self._workers.values())
+        self._workers.clear()
+        idle = [worker for worker in workers if worker.ready and worker.task is None]
+        for worker in idle:
+            worker.dismiss()
+        for worker in workers:
+            if worker not in idle:
+                worker.kill()
+        for worker in idle:
+            worker.linger()
+
+    def _employ(self, index: int) -> WorkerProcess:
+        worker = start_worker(index, self._study_file, self._directory, self._gpus[index])
+        self._workers[index] = worker
+        return worker
+
+    def _look(self, seconds: float) -> None:
+        """Take in what the workers say, who died and who takes too long."""
+        talking = wait([worker.connection for worker in self._workers.values()], seconds)
+        for index, worker in list(self._workers.items()):
+            if worker.connection in talking or worker.connection.poll():
+                try:
+                    answer = worker.connection.recv()
+                except (EOFError, OSError):
+                    self._replace(index, worker)
+                else:
+                    self._take(worker, answer)
+            elif not worker.alive():
+                self._replace(index, worker)
+            elif worker.task is not None and worker.task.deadline <= time.monotonic():
+                self._end_late(index, worker, worker.task)
+
+    def _take(self, worker: WorkerProcess, answer: Answer) -> None:
+        match answer:
+            case Ready():
+                worker.ready = True
+            case Begun() as begun:
+                self._failed_starts = 0
+                if worker.task is not None:
+                    worker.task.begun = begun
+                    worker.task.deadline = time.monotonic() + self._timeout
+            case Broken(message=message):
+                self._broken = message
+            case outcome:
+                if worker.task is not None:
+                    self._outcomes[worker.task.name] = outcome
+                worker.task = None
+
+    def _replace(self, index: int, worker: WorkerProcess) -> None:
+        """Clear up after a worker that died and start another one."""
+        message = worker.bury() + worker.last_words()
+        del self._workers[index]
+        task = worker.task
+        if task is not None and task.begun:
+            self._outcomes[task.name] = Failure(FailureKind.INFRASTRUCTURE, message)
+        elif task is not None or not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS and self._broken is None:
+                self._broken = (
+                    f"{self._failed_starts} workers in a row died before they began a trial of "
+                    f"{self._study_file}; {message}"
+                )
+        if self._broken is None:
+            successor = self._employ(index)
+            if task is not None and not task.begun:
+                successor.give(task)
+
+    def _end_late(self, index: int, worker: WorkerProcess, task: Assignment) -> None:
+        worker.kill()
+        self._outcomes[task.name] = Failure(
+            FailureKind.TIMEOUT, f"the trial took longer than {self._timeout:g} s"
+        )
+        self._employ(index)
+
+    def _is_busy(self, index: int) -> bool:
+        return index in self._workers and self._workers[index].task is not None
+
+    def _check_usable(self) -> None:
+        if self._broken is not None:
+            raise StudyError(f"no worker can use the study file: {self._broken}")

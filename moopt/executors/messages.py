@@ -1,0 +1,63 @@
+"""What a driver and its worker say to each other over their pipe.
+
+A worker answers a `Setup` with `Ready` or `Broken`. It answers a `Job` with `Begun` and then with
+an outcome, with `Refused` or with `Broken`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from moopt.study.evaluation import Outcome, Split
+from moopt.study.trials import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker is told first."""
+
+    study_file: Path
+    directory: Path
+    device: str
+    search_path: tuple[str, ...]
+    """Where Python looks for modules: in the worker as in the driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A trial to be measured."""
+
+    trial: Trial
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The study file is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The evaluator is about to be called."""
+
+    errors: Path
+    """The file that takes what the trial prints to stderr."""
+
+    offset: int
+    """Where in the file that begins; before it are earlier attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The study file cannot be used, by no worker."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The evaluator returned what is no mapping to numbers."""
+
+    message: str
+
+
+Answer = Ready | Begun | Broken | Refused | Outcome

@@ -1,0 +1,1 @@
+"""The record of studies and trials: one database, many processes."""

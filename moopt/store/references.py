@@ -1,0 +1,27 @@
+"""The reference point of a study that gives none: inferred once, then the same for ever."""
+
+from collections.abc import Sequence
+
+from moopt.front.reference_point import infer_references
+from moopt.store.store import Store
+from moopt.study.study import Study
+from moopt.study.trials import Trial, TrialState
+
+INITIAL_TRIALS = 5
+"""Completed trials from which references are inferred; more if `start_with` has more."""
+
+
+def with_stored_references(store: Store, study: Study, trials: Sequence[Trial]) -> Study:
+    """Return the study with the references that the store has, which infers them when it is time.
+
+    A study out of the store knows its formulas by name only; this one keeps them.
+    """
+    if all(objective.reference is not None for objective in study.objectives):
+        return study
+    completed = sum(trial.state is TrialState.COMPLETED for trial in trials)
+    if completed >= max(INITIAL_TRIALS, len(study.start_with)):
+        store.set_references(study.name, infer_references(study, trials))
+    stored = store.study(study.name)
+    return study.with_references(
+        {each.name: each.reference for each in stored.objectives if each.reference is not None}
+    )

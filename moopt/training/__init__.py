@@ -1,0 +1,1 @@
+"""Fine-tuning with transformers, a library of its own: it knows nothing of trials."""

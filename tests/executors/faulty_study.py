@@ -1,0 +1,146 @@
+"""A study whose parameter says what the evaluator is to do."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from moopt.errors import StudyError
+from moopt.study.evaluation import Context
+from moopt.study.objectives import Maximize, Minimize, Objective
+from moopt.study.parameters import Categorical
+from moopt.study.study import Study
+from moopt.study.trials import Trial
+from moopt.study.validation import Raw
+
+
+def measure(context: Context) -> Mapping[str, Raw]:
+    return {"accuracy": 0.9, "latency": (float(context.seed), 0.5)}
+
+
+def raise_error(_context: Context) -> Mapping[str, Raw]:
+    raise StudyError("this point is no good")
+
+
+def run_out_of_memory(_context: Context) -> Mapping[str, Raw]:
+    raise MemoryError
+
+
+def exit_python(_context: Context) -> Mapping[str, Raw]:
+    sys.exit("enough")
+
+
+def exit_process(_context: Context) -> Mapping[str, Raw]:
+    os._exit(3)
+
+
+def kill_process(_context: Context) -> Mapping[str, Raw]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def crash(_context: Context) -> Mapping[str, Raw]:
+    ctypes.string_at(0)
+    return {}
+
+
+def sleep(_context: Context) -> Mapping[str, Raw]:
+    time.sleep(60)
+    return {}
+
+
+def leave_child(context: Context) -> Mapping[str, Raw]:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (context.directory / "child").write_text(str(child.pid), encoding="utf-8")
+    return sleep(context)
+
+
+def write_output(context: Context) -> Mapping[str, Raw]:
+    sys.stdout.write("to stdout\n")
+    sys.stderr.write("to stderr\n")
+    subprocess.run(["/bin/echo", "from a child"], check=True)
+    return measure(context)
+
+
+def log_progress(context: Context) -> Mapping[str, Raw]:
+    context.logger.info("epoch 1")
+    return measure(context)
+
+
+def return_nan(_context: Context) -> Mapping[str, Raw]:
+    return {"accuracy": float("nan"), "latency": None}
+
+
+def return_numpy(_context: Context) -> Mapping[str, Raw]:
+    return {"accuracy": np.float32(0.25), "latency": (np.int64(3), np.array(0.5))}
+
+
+def return_text(_context: Context) -> Mapping[str, Raw]:
+    return {"accuracy": "high", "latency": 1.0}  # type: ignore[dict-item]  # on purpose
+
+
+def return_list(_context: Context) -> Mapping[str, Raw]:
+    return [0.5, 1.0]  # type: ignore[return-value]  # on purpose
+
+
+def tell_place(context: Context) -> Mapping[str, Raw]:
+    (context.directory / "device").write_text(context.device, encoding="utf-8")
+    return {"accuracy": int(os.environ["OMP_NUM_THREADS"]), "latency": os.getpid()}
+
+
+DEEDS = {
+    each.__name__: each
+    for each in (
+        measure,
+        raise_error,
+        run_out_of_memory,
+        exit_python,
+        exit_process,
+        kill_process,
+        crash,
+        sleep,
+        leave_child,
+        write_output,
+        log_progress,
+        return_nan,
+        return_numpy,
+        return_text,
+        return_list,
+        tell_place,
+    )
+}
+
+study = Study(
+    "faulty",
+    parameters=[Categorical("deed", [*DEEDS, "count"])],
+    objectives=[Objective("accuracy", Maximize), Objective("latency", Minimize)],
+)
+
+
+def trial_that(deed: str, number: int = 0, seed: int = 0) -> Trial:
+    return Trial(number, {"deed": deed}, seed=seed)
+
+
+class Evaluator:
+    """Does what a trial says; is made once in each worker and counts its trials."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, trial: Trial, context: Context) -> Mapping[str, Raw]:
+        self.calls += 1
+        if trial.parameters["deed"] == "count":
+            return {"accuracy": self.calls, "latency": os.getpid()}
+        return DEEDS[str(trial.parameters["deed"])](context)
+
+
+evaluate = Evaluator()
+
+
+def held_out(_trial: Trial, _context: Context) -> Mapping[str, Raw]:
+    return {"accuracy": 0.8, "latency": 1.0}

@@ -1,0 +1,41 @@
+"""Waiting for what happens in other processes."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from moopt.protocols import Executor
+from moopt.study.evaluation import Outcome
+
+PATIENCE = 30.0
+
+
+def outcome_of(executor: Executor, job: str) -> Outcome:
+    """Return the outcome of a job once it has ended."""
+    found: list[Outcome] = []
+
+    def ended() -> bool:
+        executor.wait(1.0)
+        outcome = executor.poll(job)
+        found.extend([] if outcome is None else [outcome])
+        return outcome is not None
+
+    wait_until(ended)
+    return found[0]
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Return when something has happened; fail when it does not."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def runs(process: int) -> bool:
+    """Say whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
