@@ -22,8 +22,8 @@ class StoredStudy:
     path: Path | None
     """The study file. None: it was made by a program."""
 
-    inferred: tuple[str, ...] | None
-    """Objectives whose reference the user did not give. None: only the study file knows."""
+    inferred: tuple[str, ...]
+    """Objectives whose reference the user did not give."""
 
 
 def sqlite_file(store: str) -> Path | None:
@@ -83,12 +83,12 @@ def stored_study(text: str, store: Store) -> StoredStudy:
     """
     if not is_file(text):
         _check_known(text, store)
-        return StoredStudy(store.study(text), store.trials(text), store.path(text), None)
-    file = load_study_file(Path(text))
-    name = file.study.name
-    _check_known(name, store)
-    inferred = tuple(each.name for each in file.study.objectives if each.reference is None)
-    return StoredStudy(store.study(name), store.trials(name), file.path, inferred)
+        name, path = text, store.path(text)
+    else:
+        file = load_study_file(Path(text))
+        name, path = file.study.name, file.path
+        _check_known(name, store)
+    return StoredStudy(store.study(name), store.trials(name), path, tuple(store.inferred(name)))
 
 
 def question_of(path: Path | None) -> str:

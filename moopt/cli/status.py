@@ -48,7 +48,7 @@ def _summary(stored: StoredStudy) -> str:
         lines.append(f"  hypervolume  {front.hypervolume():.6g}")
         references = ", ".join(
             f"{objective.name} {objective.reference:.6g}"
-            + (" (inferred)" if objective.name in (stored.inferred or ()) else "")
+            + (" (inferred)" if objective.name in stored.inferred else "")
             for objective in front.study.objectives
             if objective.reference is not None
         )

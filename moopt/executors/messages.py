@@ -10,6 +10,12 @@ from pathlib import Path
 from moopt.study.evaluation import Outcome, Split
 from moopt.study.trials import Trial
 
+PIPE_VARIABLE = "MOOPT_WORKER_PIPE"
+"""Environment variable with the file descriptor of the worker's end of the pipe."""
+
+DRIVER_VARIABLE = "MOOPT_WORKER_DRIVER"
+"""Environment variable with the process number of the driver."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:

@@ -17,7 +17,17 @@ from pathlib import Path
 
 from moopt.errors import EvaluationError, MooptError
 from moopt.executors.evaluation import evaluate_trial
-from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Refused, Setup
+from moopt.executors.messages import (
+    DRIVER_VARIABLE,
+    PIPE_VARIABLE,
+    Answer,
+    Begun,
+    Broken,
+    Job,
+    Ready,
+    Refused,
+    Setup,
+)
 from moopt.study.evaluation import Split
 from moopt.study.loading import StudyFile, load_study_file
 
@@ -106,4 +116,4 @@ def _die_with(driver: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(os.environ.pop(PIPE_VARIABLE)), int(os.environ.pop(DRIVER_VARIABLE)))

@@ -14,7 +14,14 @@ from pathlib import Path
 
 from moopt.executors.devices import device_name, worker_environment
 from moopt.executors.evaluation import MESSAGE_LENGTH
-from moopt.executors.messages import Answer, Begun, Job, Setup
+from moopt.executors.messages import (
+    DRIVER_VARIABLE,
+    PIPE_VARIABLE,
+    Answer,
+    Begun,
+    Job,
+    Setup,
+)
 
 _EXIT_SECONDS = 2.0
 _TAIL_LINES = 3
@@ -114,15 +121,18 @@ def start_worker(
     log = directory / "workers" / f"{index}.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
     ours, theirs = Pipe()
-    command = [sys.executable, "-u", "-P", "-m", "moopt.executors.worker"]
     with theirs, log.open("ab") as output:
         offset = output.tell()
-        process = subprocess.Popen(  # noqa: S603 (moopt's own program)
-            [*command, str(theirs.fileno()), str(os.getpid())],
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-P", "-m", "moopt.executors.worker"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=worker_environment(gpus),
+            env={
+                **worker_environment(gpus),
+                PIPE_VARIABLE: str(theirs.fileno()),
+                DRIVER_VARIABLE: str(os.getpid()),
+            },
             pass_fds=[theirs.fileno()],
             # Ctrl-C is for the driver, and its children die with a worker.
             start_new_session=True,

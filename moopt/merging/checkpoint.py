@@ -190,7 +190,8 @@ def _header(path: Path) -> dict[str, TensorInfo]:
     infos = {}
     try:
         with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118 (a reader, not a dictionary)
+            names = list(file.keys())
+            for name in names:
                 part = file.get_slice(name)
                 label = part.get_dtype()
                 if label not in DTYPES:

@@ -33,7 +33,7 @@ def report_page(
     trials: Sequence[Trial],
     *,
     question: str = "",
-    inferred: Collection[str] | None = (),
+    inferred: Collection[str] = (),
 ) -> str:
     """Return the report of a study as HTML.
 
@@ -41,8 +41,7 @@ def report_page(
         study: Objectives without a reference get one inferred from the trials.
         trials: In any state.
         question: What the study asks, such as the docstring of its file.
-        inferred: Objectives whose reference the user did not give. None: it is not known whether
-            references were given.
+        inferred: Objectives whose reference the user did not give.
     """
     front = front_of(study, trials)
     points = points_of(front, trials)
@@ -97,13 +96,12 @@ def _document(title: str, body: str, *, has_figures: bool) -> str:
 """
 
 
-def _origins(study: Study, inferred: Collection[str] | None) -> dict[str, str]:
-    """Return for each objective where its reference comes from, empty where that is not known."""
-    otherwise = "" if inferred is None else "given"
+def _origins(study: Study, inferred: Collection[str]) -> dict[str, str]:
+    """Return for each objective where its reference comes from."""
     return {
         objective.name: "inferred"
-        if objective.reference is None or objective.name in (inferred or ())
-        else otherwise
+        if objective.reference is None or objective.name in inferred
+        else "given"
         for objective in study.objectives
     }
 

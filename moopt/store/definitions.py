@@ -16,6 +16,17 @@ def stored_study(row: StudyRow) -> Study:
     return study_from_json(row.definition).with_references(row.inferred)
 
 
+def differs(row: StudyRow, study: Study) -> list[str]:
+    """Return the fields in which a study differs from the one of the same name."""
+    asked = study_to_json(study)
+    # A study that came out of the store has its inferred references filled in.
+    return min(
+        _differences(row.definition, asked),
+        _differences(study_to_json(stored_study(row)), asked),
+        key=len,
+    )
+
+
 def check_same(row: StudyRow, study: Study) -> None:
     """Refuse a study that differs from the one of the same name.
 
@@ -23,12 +34,7 @@ def check_same(row: StudyRow, study: Study) -> None:
         StudyError: It does, other than in what may change.
     """
     asked = study_to_json(study)
-    # A study that came out of the store has its inferred references filled in.
-    differing = min(
-        _differences(row.definition, asked),
-        _differences(study_to_json(stored_study(row)), asked),
-        key=len,
-    )
+    differing = differs(row, study)
     if differing:
         shown = "; ".join(
             f"{field} was {_shown(row.definition[field])} and is {_shown(asked[field])}"

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from moopt.errors import StateError
 from moopt.store.changes import HANDED_BACK, change, ended, study_row, unknown_study
 from moopt.store.database import Database
-from moopt.store.definitions import check_same, stored_study
+from moopt.store.definitions import check_same, differs, stored_study
 from moopt.store.drivers import is_gone
 from moopt.store.rows import measurement_rows, new_trial_row, trials_from_rows
 from moopt.store.tables import MeasurementRow, StudyRow, TrialRow
@@ -61,7 +61,8 @@ class Store:
     def register(self, study: Study, path: Path | None = None) -> None:
         """Enter a study, or check that it is the one that was entered before.
 
-        Starting points may change, and so may the file.
+        Starting points may change, and so may the file. While no trial has run, everything may:
+        what was only proposed for the earlier definition is dropped.
 
         Raises:
             StudyError: Another study has this name.
@@ -81,6 +82,10 @@ class Store:
                     )
                 )
                 return
+            states = set(session.scalars(select(TrialRow.state).where(TrialRow.study_id == row.id)))
+            if states <= {TrialState.PROPOSED.value} and differs(row, study):
+                session.execute(delete(TrialRow).where(TrialRow.study_id == row.id))
+                row.definition, row.inferred = definition, {}
             check_same(row, study)
             row.definition = {**row.definition, "start_with": definition["start_with"]}
             row.path = file or row.path
@@ -98,6 +103,15 @@ class Store:
         """
         with self._database.reading() as session:
             return stored_study(study_row(session, name))
+
+    def inferred(self, name: str) -> dict[str, float]:
+        """Return the references that were inferred, by objective.
+
+        Raises:
+            SelectionError: There is no study of that name.
+        """
+        with self._database.reading() as session:
+            return dict(study_row(session, name).inferred)
 
     def path(self, name: str) -> Path | None:
         """Return the file that defines a study, or None if it was made in a script.

@@ -239,7 +239,18 @@ def test_starting_points_may_change(store: Store) -> None:
     assert store.study("spam").start_with == (CANDIDATE.parameters,)
 
 
+def test_a_study_may_be_mended_while_no_trial_has_run(store: Store) -> None:
+    store.add("spam", CANDIDATE, 0)
+    other = replace(STUDY, parameters=[Continuous("rate", 0.0, 2.0)], start_with=())
+
+    store.register(other)
+
+    assert store.study("spam") == other
+    assert store.trials("spam") == []
+
+
 def test_another_study_of_the_same_name_is_refused(store: Store) -> None:
+    completed(store)
     other = replace(STUDY, parameters=[Continuous("rate", 0.0, 2.0)])
 
     with pytest.raises(
