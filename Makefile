@@ -33,7 +33,6 @@ setup: .venv/ready  ## the environment in .venv, from constraints.txt
 demo: .venv/ready  ## merge three real models into a front: run, report, export, check
 	@mkdir -p $(DEMO)
 	$(BIN)/moopt run $(STUDY) --trials $(TRIALS) --workers $(WORKERS) --store $(DEMO)/moopt.db
-	$(BIN)/moopt front merge_minilm --store $(DEMO)/moopt.db
 	$(BIN)/moopt report merge_minilm --store $(DEMO)/moopt.db --to $(DEMO)/report.html
 	@rm -rf $(DEMO)/knee
 	$(BIN)/moopt export $(STUDY) --knee --store $(DEMO)/moopt.db --to $(DEMO)/knee

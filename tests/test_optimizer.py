@@ -91,7 +91,7 @@ def test_measurements_of_nothing_that_was_asked_are_refused() -> None:
     (trial,) = optimizer.ask()
 
     with pytest.raises(EvaluationError, match="holds none of the outcomes"):
-        optimizer.tell(trial.number, {"acuracy": 0.5})
+        optimizer.tell(trial.number, {"precision": 0.5})
 
 
 def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from moopt.executors.local import LocalExecutor
 from moopt.front.front import hypervolume_history
-from moopt.loop import Progress, optimize
+from moopt.loop import ENDED_STATES, Progress, optimize
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile, load_study_file
 
@@ -112,8 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _say(progress: Progress) -> None:
-    done = len(progress.trials) - progress.running
-    ERR.print(f"\r{done}/{progress.target} trials", end="")
+    if ERR.is_terminal:
+        done = sum(trial.state in ENDED_STATES for trial in progress.trials)
+        ERR.print(f"\r{done}/{progress.target} trials", end="")
 
 
 def _print_entry(entry: Entry) -> None:

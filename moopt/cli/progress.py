@@ -19,7 +19,7 @@ from moopt.study.trials import TrialState
 WIDE = 100
 """Columns from which a terminal has room for a long bar."""
 
-NAMED_STEPS = 4
+NAMED_STEPS = 10
 """How often a step of the preparation is reported on its way where no bar can be shown."""
 
 
@@ -113,8 +113,8 @@ class PlainObserver:
         """Do nothing: every line is complete."""
 
     def preparation(self, step: str, share: float) -> None:
-        """Say each step, and now and then how far it is."""
-        news = (step, int(share * NAMED_STEPS))
+        """Say each new topic, what stands before a colon, and now and then how far it is."""
+        news = (step.partition(":")[0], int(share * NAMED_STEPS))
         if news != self._last:
             self._last = news
             self.say(f"preparing, {share:4.0%}: {step}")
