@@ -1,10 +1,15 @@
-"""Shapes and types of the numerical packages are checked while tests run.
+"""Shapes and types of the numerical packages are checked while tests run, and Ctrl-C works.
 
 The vocabulary, the store and the loop are left out: they check what users hand them and say so in
 their own words, which is what their tests look at.
 """
 
+import signal
+
 from jaxtyping import install_import_hook
+
+# A job in the background starts with Ctrl-C ignored, and so would every program it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 install_import_hook(
     [

@@ -19,7 +19,7 @@ from moopt.study.trials import TrialState
 WIDE = 100
 """Columns from which a terminal has room for a long bar."""
 
-NAMED_STEPS = 10
+NAMED_STEPS = 4
 """How often a step of the preparation is reported on its way where no bar can be shown."""
 
 
