@@ -62,13 +62,10 @@ def sticks_to_weights(
     high: Float[Tensor, "*batch parts"],
 ) -> Float[Tensor, "*batch parts"]:
     """Return the weights at a point of the box; differentiable in the sticks."""
-    rest_low = _sums_after(low)
-    rest_high = _sums_after(high)
     remaining = torch.ones_like(low[..., 0])
     weights = []
     for part in range(sticks.shape[-1]):
-        smallest = torch.maximum(low[..., part], remaining - rest_high[..., part])
-        largest = torch.minimum(high[..., part], remaining - rest_low[..., part])
+        smallest, largest = _interval(part, remaining, low, high)
         weight = smallest + sticks[..., part] * (largest - smallest).clamp_min(0.0)
         weights.append(weight)
         remaining = remaining - weight
@@ -81,13 +78,10 @@ def weights_to_sticks(
     high: Float[Tensor, "*batch parts"],
 ) -> Float[Tensor, "*batch sticks"]:
     """Return the point of the box at which valid weights lie; the middle where it has no say."""
-    rest_low = _sums_after(low)
-    rest_high = _sums_after(high)
     remaining = torch.ones_like(low[..., 0])
     sticks = []
     for part in range(weights.shape[-1] - 1):
-        smallest = torch.maximum(low[..., part], remaining - rest_high[..., part])
-        largest = torch.minimum(high[..., part], remaining - rest_low[..., part])
+        smallest, largest = _interval(part, remaining, low, high)
         room = largest - smallest
         share = (weights[..., part] - smallest) / torch.where(room > TOLERANCE, room, 1.0)
         sticks.append(torch.where(room > TOLERANCE, share, 0.5).clamp(0.0, 1.0))
@@ -101,8 +95,16 @@ def uniform_sticks(uniform: Float[Tensor, "*batch sticks"]) -> Float[Tensor, "*b
     return 1.0 - (1.0 - uniform) ** (1.0 / left)
 
 
-def _sums_after(values: Float[Tensor, "*batch parts"]) -> Float[Tensor, "*batch parts"]:
-    return values.flip(-1).cumsum(-1).flip(-1) - values
+def _interval(
+    part: int,
+    remaining: Float[Tensor, "*batch"],
+    low: Float[Tensor, "*batch parts"],
+    high: Float[Tensor, "*batch parts"],
+) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+    """Return the smallest and largest weight of a part that the parts after it can make up for."""
+    smallest = torch.maximum(low[..., part], remaining - high[..., part + 1 :].sum(-1))
+    largest = torch.minimum(high[..., part], remaining - low[..., part + 1 :].sum(-1))
+    return smallest, largest
 
 
 def _clip(
