@@ -19,7 +19,7 @@ from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data
 from moopt.front.dominance import is_nondominated
-from moopt.samplers.history import key, tried_parameters, whole_fidelity
+from moopt.samplers.history import tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
@@ -74,18 +74,15 @@ def _best_together(
     box = SearchBox(encoding)
     front = data.points[_on_front(data)]
     tried = encoding.encode_all(tried_parameters(trials))
-    known = {key(parameters) for parameters in tried_parameters(trials)}
-    small = all_parameters(encoding.study, ENUMERABLE)
-    untried = small and encoding.encode_all([each for each in small if key(each) not in known])
+    whole = all_parameters(encoding.study, ENUMERABLE)
+    known_points = None if whole is None else encoding.encode_all(whole)
     chosen: list[Tensor] = []
     for position in range(count):
         acquisition = build(model, data, seed + position)
-        if small is None:
+        if known_points is None:
             point = maximize(acquisition, box, front=front, tried=tried, seed=seed + position)
-        elif isinstance(untried, Tensor):
-            point = best_untried(acquisition, untried, tried)
         else:
-            point = None
+            point = best_untried(acquisition, known_points, tried)
         if point is None:
             break
         chosen.append(point)

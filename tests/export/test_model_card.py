@@ -34,7 +34,7 @@ def test_a_merge_names_its_base_model_and_its_recipe(merged: Path) -> None:
 
 
 def test_a_folder_of_somebodys_disk_is_no_base_model(merged: Path) -> None:
-    (merged / "recipe.json").write_text(json.dumps({"base": "/home/me/models/base"}))
+    (merged / "recipe.json").write_text(json.dumps({"base": str(merged / "base")}))
 
     card = model_card(merged, Origin(two_objectives(), completed(3, 0.9, 12.5)))
 
