@@ -1,29 +1,28 @@
-"""Outcome constraints as what BoTorch's acquisition functions take: negative is feasible."""
+"""How likely a candidate is to meet every limit."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from moopt.encoding.training_data import Limit, TrainingData
+from moopt.encoding.training_data import Limit
 
 
-def constraint_functions(data: TrainingData) -> list[Callable[[Tensor], Tensor]] | None:
-    """Return one function of posterior samples per limit, or None where there is no limit.
+def log_probability_of_feasibility(
+    limits: Sequence[Limit],
+    means: Sequence[Float[Tensor, "r s"]],
+    deviations: Sequence[Float[Tensor, "r s"]],
+) -> Float[Tensor, "r s"] | float:
+    """Return the log probability that independent normal outcomes meet all limits.
 
-    Each is scaled by the spread of its outcome, so that one smoothing suits all.
+    Args:
+        limits: Each on one outcome.
+        means: By outcome.
+        deviations: By outcome.
     """
-    functions = [_function(limit, _spread(data, limit.outcome)) for limit in data.limits]
-    return functions or None
-
-
-def _function(limit: Limit, spread: float) -> Callable[[Tensor], Tensor]:
-    def violation(samples: Tensor) -> Tensor:
-        return (limit.sign * samples[..., limit.outcome] - limit.bound) / spread
-
-    return violation
-
-
-def _spread(data: TrainingData, outcome: int) -> float:
-    values = data.outcomes[data.measured(outcome), outcome]
-    spread = float(values.std()) if len(values) > 1 else 0.0
-    return spread if spread > 1e-8 else 1.0
+    total: Tensor | float = 0.0
+    for limit in limits:
+        room = limit.bound - limit.sign * means[limit.outcome]
+        total = total + torch.special.log_ndtr(room / deviations[limit.outcome])
+    return total

@@ -6,6 +6,7 @@ the smooth columns and by single steps in the others; what is compared in the en
 
 import warnings
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from botorch.acquisition.acquisition import AcquisitionFunction
@@ -16,18 +17,21 @@ from torch import Tensor
 from moopt.encoding.linear_rows import box_inequalities
 from moopt.encoding.search_box import SearchBox
 
-RAW_POINTS = 256
+Acquisition = Callable[[Tensor], Tensor]
+"""Values of `b x 1 x d` points, `b`; differentiable. BoTorch's acquisition functions are such."""
+
+RAW_POINTS = 128
 AROUND_FRONT = 128
-STARTS = 6
+STARTS = 5
 CLIMBS = 12
-ITERATIONS = 60
+ITERATIONS = 20
 CHUNK = 128
 SAME = 1e-6
 """Points closer than this in every column are one point."""
 
 
 def maximize(
-    acquisition: AcquisitionFunction,
+    acquisition: Acquisition,
     box: SearchBox,
     *,
     front: Float[Tensor, "f d"],
@@ -58,21 +62,8 @@ def maximize(
     return best_untried(acquisition, points, tried)
 
 
-class _InBox(AcquisitionFunction):
-    """An acquisition function of the search box."""
-
-    def __init__(self, acquisition: AcquisitionFunction, box: SearchBox) -> None:
-        super().__init__(model=acquisition.model)
-        self.acquisition = acquisition
-        self.box = box
-
-    def forward(self, rows: Tensor) -> Tensor:
-        values: Tensor = self.acquisition(self.box.to_points(rows))
-        return values
-
-
 def best_untried(
-    acquisition: AcquisitionFunction, points: Float[Tensor, "n d"], tried: Float[Tensor, "t d"]
+    acquisition: Acquisition, points: Float[Tensor, "n d"], tried: Float[Tensor, "t d"]
 ) -> Float[Tensor, " d"] | None:
     """Return the best of the points that was not tried, or None."""
     fresh = points[_distance(points, tried) > SAME]
@@ -81,7 +72,7 @@ def best_untried(
     return fresh[_values(acquisition, fresh).argmax()]
 
 
-def _values(acquisition: AcquisitionFunction, points: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+def _values(acquisition: Acquisition, points: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
     with torch.no_grad():
         values: list[Tensor] = [acquisition(chunk[:, None, :]) for chunk in points.split(CHUNK)]
     return torch.cat(values)
@@ -124,7 +115,7 @@ def _around(box: SearchBox, front: Float[Tensor, "f d"], seed: int) -> Float[Ten
 
 
 def _by_gradient(
-    acquisition: AcquisitionFunction, box: SearchBox, starts: Float[Tensor, "s k"]
+    acquisition: Acquisition, box: SearchBox, starts: Float[Tensor, "s k"]
 ) -> Float[Tensor, "s k"]:
     smooth = box.smooth()
     if not smooth.any():
@@ -134,11 +125,15 @@ def _by_gradient(
     options: dict[str, int] = {"maxiter": ITERATIONS}
     if inequalities:
         options["max_optimization_problem_aggregation_size"] = 1
+
+    def value(rows: Tensor) -> Tensor:
+        return acquisition(box.to_points(rows))
+
     # A start that ends early is one among several; BoTorch's warning of it passes every filter.
     with warnings.catch_warnings(record=True):
         rows, _ = gen_candidates_scipy(
             starts[:, None, :],
-            _InBox(acquisition, box),
+            cast("AcquisitionFunction", value),
             lower_bounds=0.0,
             upper_bounds=1.0,
             inequality_constraints=inequalities or None,

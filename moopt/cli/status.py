@@ -13,6 +13,7 @@ from moopt.cli.sources import StoredStudy, existing_store, stored_study
 from moopt.front.front import front_of
 from moopt.reports.formatting import duration_text, quantity_text, shortened
 from moopt.reports.tables import failure_text
+from moopt.samplers.notes import told_by_sampler
 from moopt.study.trials import FailureKind, Trial, TrialState
 
 
@@ -43,6 +44,9 @@ def status(
 def _summary(stored: StoredStudy) -> str:
     front = front_of(stored.study, stored.trials)
     lines = [stored.study.name, f"  trials       {_states(stored.trials)}"]
+    newest = max(stored.trials, key=lambda trial: trial.number, default=None)
+    if newest is not None and newest.sampler:
+        lines.append(f"  sampler      {told_by_sampler(newest)}")
     if front.trials:
         lines.append(f"  front        {quantity_text(len(front.trials), 'trial')}")
         lines.append(f"  hypervolume  {front.hypervolume():.6g}")

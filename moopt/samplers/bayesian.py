@@ -1,19 +1,21 @@
 """Bayesian optimization: learn the outcomes, propose what would add most to the front."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from linear_operator.utils.warnings import NumericalWarning
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
-from moopt.acquisition.maximize import best_untried, maximize
-from moopt.acquisition.scalarized import random_scalarization
+from moopt.acquisition.maximize import Acquisition, best_untried, maximize
+from moopt.acquisition.monte_carlo import monte_carlo_hypervolume, random_scalarization
+from moopt.acquisition.scalarized import random_directions
 from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
@@ -23,10 +25,19 @@ from moopt.samplers.history import tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
-from moopt.surrogates.outcomes import fit_outcomes, with_success
+from moopt.surrogates.outcomes import Outcomes, learn_outcomes
 
 MANY_OBJECTIVES = 5
-"""From so many objectives on scalarizations take the place of hypervolume."""
+"""From so many objectives on, random directions take the place of boxes."""
+
+ACQUISITIONS: dict[str, Callable[[Outcomes, int], Acquisition]] = {
+    "boxes": noisy_hypervolume_improvement,
+    "directions": random_directions,
+    "qlognehvi": monte_carlo_hypervolume,
+    "qlognparego": random_scalarization,
+}
+
+_BLAS = ThreadpoolController()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,13 @@ class BayesianSampler:
     """Gaussian processes and noisy expected hypervolume improvement."""
 
     initial_trials: int | None = None
-    """Trials before the first model. None: twice the number of parameters, 5 to 20."""
+    """Trials before the first model. None: one more than there are parameters, 5 to 20."""
+
+    surrogate: str | None = None
+    """Name of the kernel of every outcome. None: chosen for each by how well it predicts."""
+
+    acquisition: str | None = None
+    """A key of `ACQUISITIONS`. None: boxes, and directions for five objectives and more."""
 
     threads: int = 1
     """For linear algebra: at these sizes more are slower."""
@@ -49,46 +66,56 @@ class BayesianSampler:
             return QuasiRandomSampler().propose(study, trials, count, seed)
         step = len(trials)
         with _reproducible(seed * 1_000_003 + step, self.threads):
-            points = _best_together(encoding, data, trials, count, seed + step)
+            outcomes = learn_outcomes(encoding, data, self.surrogate)
+            points = self._best_together(encoding, outcomes, trials, count, seed + step)
+        notes = {"surrogate": outcomes.description}
         return [
-            Candidate(encoding.decode(point), fidelity=whole_fidelity(study), sampler="bayesian")
+            Candidate(
+                encoding.decode(point),
+                fidelity=whole_fidelity(study),
+                sampler="bayesian",
+                notes=notes,
+            )
             for point in points
         ]
 
     def _can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
         initial = self.initial_trials
         if initial is None:
-            initial = min(max(5, 2 * len(study.parameters)), 20)
+            initial = min(max(5, len(study.parameters) + 1), 20)
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         fewest = min(int(data.measured(column).sum()) for column in range(len(data.names)))
         return begun >= initial and fewest >= 3
 
-
-def _best_together(
-    encoding: SpaceEncoding, data: TrainingData, trials: Sequence[Trial], count: int, seed: int
-) -> list[Float[Tensor, " d"]]:
-    """Choose one point after the other, each with the ones before it pending."""
-    model, data = with_success(fit_outcomes(encoding, data), data)
-    many = data.objective_count >= MANY_OBJECTIVES
-    build = random_scalarization if many else noisy_hypervolume_improvement
-    box = SearchBox(encoding)
-    front = data.points[_on_front(data)]
-    tried = encoding.encode_all(tried_parameters(trials))
-    whole = all_parameters(encoding.study, ENUMERABLE)
-    known_points = None if whole is None else encoding.encode_all(whole)
-    chosen: list[Tensor] = []
-    for position in range(count):
-        acquisition = build(model, data, seed + position)
-        if known_points is None:
-            point = maximize(acquisition, box, front=front, tried=tried, seed=seed + position)
-        else:
-            point = best_untried(acquisition, known_points, tried)
-        if point is None:
-            break
-        chosen.append(point)
-        tried = torch.cat([tried, point[None]])
-        data = replace(data, pending=torch.cat([data.pending, point[None]]))
-    return chosen
+    def _best_together(
+        self,
+        encoding: SpaceEncoding,
+        outcomes: Outcomes,
+        trials: Sequence[Trial],
+        count: int,
+        seed: int,
+    ) -> list[Float[Tensor, " d"]]:
+        """Choose one point after the other, each with the ones before it pending."""
+        many = outcomes.data.objective_count >= MANY_OBJECTIVES
+        build = ACQUISITIONS[self.acquisition or ("directions" if many else "boxes")]
+        box = SearchBox(encoding)
+        front = outcomes.data.points[_on_front(outcomes.data)]
+        tried = encoding.encode_all(tried_parameters(trials))
+        whole = all_parameters(encoding.study, ENUMERABLE)
+        known_points = None if whole is None else encoding.encode_all(whole)
+        chosen: list[Tensor] = []
+        for position in range(count):
+            acquisition = build(outcomes, seed + position)
+            if known_points is None:
+                point = maximize(acquisition, box, front=front, tried=tried, seed=seed + position)
+            else:
+                point = best_untried(acquisition, known_points, tried)
+            if point is None:
+                break
+            chosen.append(point)
+            tried = torch.cat([tried, point[None]])
+            outcomes = outcomes.with_pending(point)
+        return chosen
 
 
 def _on_front(data: TrainingData) -> Tensor:
@@ -102,11 +129,15 @@ def _on_front(data: TrainingData) -> Tensor:
 
 @contextmanager
 def _reproducible(seed: int, threads: int) -> Iterator[None]:
-    """Fix the randomness and the threads of torch, and leave both as they were."""
+    """Fix the randomness and the threads of linear algebra, and leave both as they were."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        with (
+            _BLAS.limit(limits=threads),
+            torch.random.fork_rng(devices=[]),
+            warnings.catch_warnings(),
+        ):
             # A near-singular kernel matrix is repaired by jitter; nobody needs to act on it.
             warnings.simplefilter("ignore", NumericalWarning)
             torch.manual_seed(seed)

@@ -1,26 +1,40 @@
 """Samplers by the names that the command line uses."""
 
 from collections.abc import Callable
+from functools import partial
 
 from moopt.errors import SelectionError
 from moopt.protocols import Sampler
+from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.optional import optuna_sampler, pymoo_sampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {
-    "auto": BayesianSampler,
+    "auto": AutoSampler,
     "bayesian": BayesianSampler,
     "sobol": QuasiRandomSampler,
     "random": RandomSampler,
+    "nsga2": partial(pymoo_sampler, "nsga2"),
+    "nsga3": partial(pymoo_sampler, "nsga3"),
+    "tpe": partial(optuna_sampler, "tpe"),
 }
+
+OPTUNA = "optuna:"
+"""What stands before the name of a class of `optuna.samplers`."""
 
 
 def sampler_named(name: str) -> Sampler:
     """Return a sampler by name.
 
     Raises:
-        SelectionError: There is none of that name.
+        SelectionError: There is none of that name, or the package that it needs is not installed.
     """
+    if name.startswith(OPTUNA):
+        return optuna_sampler(name.removeprefix(OPTUNA))
     if name not in SAMPLERS:
-        raise SelectionError(f"there is no sampler {name!r}; choose from {list(SAMPLERS)}")
+        raise SelectionError(
+            f"there is no sampler {name!r}; choose from {list(SAMPLERS)} or name a class of "
+            "Optuna's, such as 'optuna:NSGAIISampler'"
+        )
     return SAMPLERS[name]()

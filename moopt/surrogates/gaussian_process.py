@@ -1,105 +1,118 @@
-"""One Gaussian process for one outcome, with noise that is known, learned or both."""
+"""One Gaussian process for one outcome: hyperparameters, and what was observed under them."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
-from botorch.exceptions.errors import ModelFittingError
-from botorch.fit import fit_gpytorch_mll
-from botorch.models.gp_regression import SingleTaskGP
-from botorch.models.transforms.outcome import Standardize
-from botorch.settings import validate_input_scaling
-from gpytorch.mlls import ExactMarginalLogLikelihood
 from jaxtyping import Float
+from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
-from moopt.errors import SurrogateError
-from moopt.surrogates.noise import filled_variances, initial_variance, learned_variance
+from moopt.surrogates.features import Features
+from moopt.surrogates.kernels import Kernel
+from moopt.surrogates.marginal_likelihood import Likelihood
+from moopt.surrogates.outcome_transforms import OutcomeTransform
 
-ROUNDS = 3
-"""How often hyperparameters and learned noise take turns where only some noise is known."""
-
-STEPS = 8
-"""Steps of expectation-maximization in a round."""
-
-
-def gaussian_process(
-    name: str,
-    points: Float[Tensor, "n d"],
-    values: Float[Tensor, " n"],
-    standard_errors: Float[Tensor, " n"],
-) -> SingleTaskGP:
-    """Return a fitted Gaussian process with BoTorch's dimension-scaled prior.
-
-    Source: Hvarfner, Hellsten and Nardi, "Vanilla Bayesian optimization performs great in high
-    dimensions", ICML (2024).
-
-    Args:
-        name: The outcome, for messages.
-        points: Rows of the unit cube.
-        values: What was measured there.
-        standard_errors: Of each value, in its unit. NaN: learned.
-
-    Raises:
-        SurrogateError: No hyperparameters fit the values.
-    """
-    spread = float(values.std()) if len(values) > 1 else 0.0
-    variance = spread**2 if spread > 1e-8 else 1.0
-    known = standard_errors.square() / variance
-    try:
-        # A constant outcome cannot be standardized; its process is constant, as it should be.
-        with validate_input_scaling(False):
-            if known.isnan().all():
-                return _fitted(SingleTaskGP(points, values[:, None], outcome_transform=_standard()))
-            learned = initial_variance()
-            model = _with_noise(points, values, filled_variances(known, learned) * variance)
-            for _ in range(ROUNDS if known.isnan().any() else 0):
-                learned = _relearned(model, points, values, known, learned)
-                model = _with_noise(points, values, filled_variances(known, learned) * variance)
-            return model
-    except ModelFittingError as error:
-        raise SurrogateError(
-            f"no Gaussian process fits the {len(values)} measurements of {name!r}, which lie "
-            f"between {float(values.min()):g} and {float(values.max()):g}; look at "
-            "`moopt trials` for values that cannot be"
-        ) from error
+NODES = 12
+"""Of the quadrature that turns normal values into measured ones."""
 
 
-def _standard() -> Standardize:
-    return Standardize(m=1)
+@dataclass(frozen=True, slots=True)
+class GaussianProcess:
+    """A process in standardized units, conditioned on its observations."""
+
+    features: Features
+    likelihood: Likelihood
+    transform: OutcomeTransform
+    theta: Float[Tensor, " p"]
+    factor: Float[Tensor, "n n"]
+    """Cholesky factor of the covariance of the observations."""
+
+    alpha: Float[Tensor, " n"]
+    """That covariance, solved for the observations without the mean."""
+
+    @classmethod
+    def of(
+        cls,
+        features: Features,
+        likelihood: Likelihood,
+        theta: Float[Tensor, " p"],
+        transform: OutcomeTransform,
+    ) -> "GaussianProcess":
+        """Condition a process with known hyperparameters on its observations.
+
+        Raises:
+            numpy.linalg.LinAlgError: The covariance is not positive definite in floating point.
+        """
+        factor = likelihood.factor(theta)
+        residual = likelihood.observations.values - theta[-1]
+        alpha = torch.cholesky_solve(residual[:, None], factor)[:, 0]
+        return cls(features, likelihood, transform, theta, factor, alpha)
+
+    @property
+    def kernel(self) -> Kernel:
+        """The covariance function of features."""
+        return self.likelihood.kernel
+
+    @property
+    def kernel_theta(self) -> Float[Tensor, " k"]:
+        """The hyperparameters of the kernel."""
+        return self.likelihood.kernel_part(self.theta)
+
+    @property
+    def description(self) -> str:
+        """Kernel and transform in words."""
+        plain = self.transform.is_identity
+        return self.kernel.name + ("" if plain else f" of the {self.transform.name}")
+
+    @property
+    def constant(self) -> Float[Tensor, ""]:
+        """The mean far from all observations, standardized."""
+        return self.theta[-1]
+
+    def predict(
+        self, points: Float[Tensor, "q d"]
+    ) -> tuple[Float[Tensor, " q"], Float[Tensor, "q q"]]:
+        """Return mean and covariance of the standardized function at points; differentiable."""
+        here = self.features.of_points(points)
+        cross = self.kernel.gram(here, self.likelihood.features, self.kernel_theta).matrix
+        mean = self.constant + cross @ self.alpha
+        seen = torch.linalg.solve_triangular(self.factor, cross.mT, upper=False)
+        prior = self.kernel.gram(here, here, self.kernel_theta).matrix
+        return mean, prior - seen.mT @ seen
+
+    def sample(
+        self, points: Float[Tensor, "q d"], normals: Float[Tensor, "s q"]
+    ) -> Float[Tensor, "s q"]:
+        """Return the standardized function at points, drawn jointly, from normal numbers."""
+        mean, covariance = self.predict(points)
+        factor: Tensor = psd_safe_cholesky(covariance, jitter=1e-8, max_tries=7)
+        return mean + normals @ factor.mT
+
+    def measured(self, standard: Tensor) -> Tensor:
+        """Return values of the standardized function as they would be measured without noise."""
+        observations = self.likelihood.observations
+        return self.transform.inverse(observations.location + observations.scale * standard)
+
+    def moments(
+        self, means: Float[Tensor, "*r"], deviations: Float[Tensor, "*r"]
+    ) -> tuple[Float[Tensor, "*r"], Float[Tensor, "*r"]]:
+        """Return mean and standard deviation as measured, of normal standardized values.
+
+        Under a transform by Gauss-Hermite quadrature; differentiable.
+        """
+        observations = self.likelihood.observations
+        if self.transform.is_identity:
+            shifted = observations.location + observations.scale * means
+            return shifted, observations.scale * deviations
+        nodes, weights = _hermite(means)
+        values = self.measured(means[..., None] + deviations[..., None] * nodes)
+        mean = values @ weights
+        variance = (values - mean[..., None]).square() @ weights
+        return mean, variance.clamp_min(1e-18).sqrt()
 
 
-def _fitted(model: SingleTaskGP) -> SingleTaskGP:
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-    return model
-
-
-def _with_noise(
-    points: Float[Tensor, "n d"], values: Float[Tensor, " n"], variances: Float[Tensor, " n"]
-) -> SingleTaskGP:
-    return _fitted(
-        SingleTaskGP(
-            points,
-            values[:, None],
-            train_Yvar=variances[:, None],
-            outcome_transform=_standard(),
-        )
-    )
-
-
-def _relearned(
-    model: SingleTaskGP,
-    points: Float[Tensor, "n d"],
-    values: Float[Tensor, " n"],
-    known: Float[Tensor, " n"],
-    learned: float,
-) -> float:
-    """Estimate the unknown noise with the hyperparameters as they are."""
-    location, scale = values.mean(), values.std()
-    targets = (values - location) / scale
-    with torch.no_grad():
-        kernel = model.covar_module(points).to_dense()
-        residual = targets - model.mean_module(points)
-        for _ in range(STEPS):
-            noise = filled_variances(known, learned)
-            gain = torch.linalg.solve(kernel + noise.diag(), kernel).T
-            variances = (kernel - gain @ kernel).diagonal().clamp_min(0.0)
-            learned = learned_variance(residual - gain @ residual, variances, known.isnan())
-    return learned
+def _hermite(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return nodes and weights of the expectation under a standard normal distribution."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    return like.new_tensor(nodes), like.new_tensor(weights / weights.sum())

@@ -1,78 +1,110 @@
-"""All outcomes of a study under one model, each with the data that it has."""
+"""All outcomes of a study, each with the data that it has."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
-from botorch.models.gp_regression import SingleTaskGP
-from botorch.models.model import Model, ModelList
-from botorch.models.model_list_gp_regression import ModelListGP
+from jaxtyping import Float
+from torch import Tensor
 
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import Limit, TrainingData
 from moopt.errors import SurrogateError
-from moopt.surrogates.formula import formula_model
-from moopt.surrogates.gaussian_process import gaussian_process
+from moopt.surrogates.features import Features
+from moopt.surrogates.formula import Formula
+from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.selection import Measured, learned_process
 
-LIKELY = 0.5
+LIKELY = 0.8
 """A candidate is worth trying where more than so large a share of its like succeeded."""
 
+Surrogate = GaussianProcess | Formula
 
-def fit_outcomes(encoding: SpaceEncoding, data: TrainingData) -> Model:
-    """Return a model of the outcomes, in the order of `data.names`.
 
-    Outcomes are independent. Each Gaussian process sees the trials in which its outcome was
-    measured; objectives with a formula are computed.
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What is believed of each outcome, in the order of `data.names`. They are independent."""
+
+    surrogates: tuple[Surrogate, ...]
+    data: TrainingData
+
+    @property
+    def description(self) -> str:
+        """How each outcome is modelled, in words."""
+        names = [*self.data.names, "success"]
+        return "; ".join(
+            f"{name}: {each.description}"
+            for name, each in zip(names, self.surrogates, strict=False)
+        )
+
+    def with_pending(self, point: Float[Tensor, " d"]) -> "Outcomes":
+        """Return the same beliefs with one more trial pending."""
+        pending = torch.cat([self.data.pending, point[None]])
+        return replace(self, data=replace(self.data, pending=pending))
+
+
+def learn_outcomes(
+    encoding: SpaceEncoding, data: TrainingData, kernel: str | None = None
+) -> Outcomes:
+    """Learn every outcome from the trials in which it was measured; formulas are computed.
+
+    Where trials failed by their own fault, a process over success (1) and failure (0) is one more
+    outcome, limited from below: it keeps the search away from their like, without forbidding what
+    was never tried.
+
+    Args:
+        encoding: Of the space.
+        data: What was measured.
+        kernel: The kernel of all outcomes, by name. None: chosen for each.
 
     Raises:
         SurrogateError: An outcome was never measured, or no process fits it.
     """
+    features = Features.of(encoding)
     formulas = {each.name: each for each in encoding.study.objectives if each.formula is not None}
-    models: list[Model] = []
+    surrogates: list[Surrogate] = []
     for column, name in enumerate(data.names):
         if name in formulas:
-            models.append(formula_model(encoding, formulas[name]))
+            surrogates.append(Formula.of(encoding, formulas[name], data.points))
             continue
         rows = data.measured(column)
         if not rows.any():
             raise SurrogateError(
                 f"{name!r} was not measured in any of the trials; nothing to learn"
             )
-        models.append(
-            gaussian_process(
-                name,
-                data.points[rows],
-                data.outcomes[rows, column],
-                data.standard_errors[rows, column],
-            )
+        measured = Measured(
+            features,
+            data.points[rows],
+            data.outcomes[rows, column],
+            data.standard_errors[rows, column],
         )
-    return _joined(models)
+        surrogates.append(_learned(name, measured, kernel))
+    if len(data.crashed):
+        surrogates.append(_success(features, data))
+        data = replace(
+            data, limits=(*data.limits, Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY))
+        )
+    return Outcomes(tuple(surrogates), data)
 
 
-def with_success(model: Model, data: TrainingData) -> tuple[Model, TrainingData]:
-    """Add the share of trials that succeed as one more outcome, limited from below.
-
-    Where trials failed by their own fault, a process over success (1) and failure (0) keeps the
-    search away from their like, without forbidding what was never tried.
-    """
-    if len(data.crashed) == 0:
-        return model, data
+def _success(features: Features, data: TrainingData) -> GaussianProcess:
     points = torch.cat([data.points, data.crashed])
-    success = torch.cat([torch.ones(len(data.points)), torch.zeros(len(data.crashed))]).to(points)
-    process = gaussian_process("success", points, success, torch.full_like(success, torch.nan))
-    known = list(model.models) if isinstance(model, ModelList) else [model]
-    rows = torch.ones(len(data.points), 1).to(points)
-    extended = replace(
-        data,
-        names=(*data.names, "success"),
-        outcomes=torch.cat([data.outcomes, rows], dim=1),
-        standard_errors=torch.cat([data.standard_errors, torch.full_like(rows, torch.nan)], dim=1),
-        limits=(*data.limits, Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY)),
-    )
-    return _joined([*known, process]), extended
+    values = torch.cat([torch.ones(len(data.points)), torch.zeros(len(data.crashed))]).to(points)
+    unknown = torch.full_like(values, torch.nan)
+    return _learned("success", Measured(features, points, values, unknown), _usual_kernel(features))
 
 
-def _joined(models: list[Model]) -> Model:
-    processes = [model for model in models if isinstance(model, SingleTaskGP)]
-    if len(processes) == len(models):
-        return ModelListGP(*processes)
-    return ModelList(*models)
+def _usual_kernel(features: Features) -> str:
+    return "additive" if features.categorical else "matern"
+
+
+def _learned(name: str, measured: Measured, kernel: str | None) -> GaussianProcess:
+    try:
+        return learned_process(measured, kernel)
+    except np.linalg.LinAlgError as error:
+        values = measured.values
+        raise SurrogateError(
+            f"no Gaussian process fits the {len(values)} measurements of {name!r}, which lie "
+            f"between {float(values.min()):g} and {float(values.max()):g}; look at "
+            "`moopt trials` for values that cannot be"
+        ) from error

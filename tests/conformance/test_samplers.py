@@ -6,9 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 from botorch.test_utils.mock import mock_optimize_context_manager
+from hypothesis import HealthCheck, given, settings
+from numpy.random import mtrand
 
+from moopt.encoding.search_box import SearchBox
+from moopt.encoding.space import SpaceEncoding
 from moopt.protocols import Sampler
+from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.from_optuna import OptunaSampler
+from moopt.samplers.from_pymoo import EvolutionarySampler
 from moopt.samplers.history import key
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.starting_points import next_candidates
@@ -32,12 +39,21 @@ from moopt.study.trials import (
     TrialState,
 )
 from moopt.study.validation import check_parameters
+from tests.strategies import studies
 
 SAMPLERS: dict[str, Sampler] = {
+    "auto": AutoSampler(initial_trials=6),
+    "bayesian": BayesianSampler(initial_trials=6),
     "sobol": QuasiRandomSampler(),
     "random": RandomSampler(),
-    "bayesian": BayesianSampler(initial_trials=6),
+    "nsga2": EvolutionarySampler("nsga2", population=6),
+    "nsga3": EvolutionarySampler("nsga3", population=6),
+    "tpe": OptunaSampler("tpe"),
+    "optuna:NSGAIISampler": OptunaSampler("NSGAIISampler"),
 }
+LEARNS = 16
+"""Trials from which every sampler learns."""
+
 OBJECTIVES = (Objective("a", Maximize, reference=-5.0), Objective("b", Minimize, reference=9.0))
 EVERYTHING = Study(
     "everything",
@@ -71,6 +87,19 @@ SMALL = Study(
 )
 
 
+def total(parameters: Parameters) -> float:
+    return float(parameters["x"] + parameters["y"])
+
+
+ONE_MEASURED = [
+    Objective("measured", Maximize, reference=-1.0),
+    Objective("total", Minimize, reference=9.0, formula=total),
+]
+"""A study has two objectives at least; here one of them is learned."""
+
+NINE = [Objective(f"outcome{index}", Maximize, reference=-1.0) for index in range(9)]
+
+
 def finished(candidates: list[Candidate]) -> list[Trial]:
     """Complete the candidates, every fourth by a failure and one with half its measurements."""
     trials = []
@@ -89,8 +118,40 @@ def finished(candidates: list[Candidate]) -> list[Trial]:
     return trials
 
 
+def measured(study: Study, candidates: list[Candidate]) -> list[Trial]:
+    """Complete the candidates, with whole numbers as measurements of all outcomes."""
+    return [
+        Trial(
+            number,
+            candidate.parameters,
+            state=TrialState.COMPLETED,
+            measurements={
+                each.name: Measurement(float((3 + index) * (number + 1) % 7))
+                for index, each in enumerate(study.objectives)
+            },
+        )
+        for number, candidate in enumerate(candidates)
+    ]
+
+
+def assert_valid(study: Study, candidates: list[Candidate], count: int) -> None:
+    assert len(candidates) == count
+    assert len({key(each.parameters) for each in candidates}) == count
+    for each in candidates:
+        check_parameters(study.parameters, study.linear_constraints, each.parameters, "candidate")
+
+
+def points_of(study: Study, count: int) -> list[Candidate]:
+    """Return different points of a Sobol sequence."""
+    if count == 0:
+        return []
+    box = SearchBox(SpaceEncoding.of(study))
+    points = [box.encoding.decode(row) for row in box.to_points(box.sobol(4 * count, seed=5))]
+    return [Candidate(point) for point in {key(point): point for point in points}.values()][:count]
+
+
 def history(study: Study, count: int) -> list[Trial]:
-    return finished(QuasiRandomSampler().propose(study, [], count, 5)) if count else []
+    return finished(points_of(study, count))
 
 
 @pytest.fixture(autouse=True)
@@ -105,20 +166,85 @@ def sampler(request: pytest.FixtureRequest) -> Sampler:
     return SAMPLERS[request.param]
 
 
-@pytest.mark.parametrize("done", [0, 8])
+@pytest.mark.parametrize("done", [0, LEARNS])
 def test_candidates_are_valid_and_as_many_as_asked(sampler: Sampler, done: int) -> None:
     candidates = sampler.propose(EVERYTHING, history(EVERYTHING, done), 3, seed=1)
 
-    assert len(candidates) == 3
-    assert len({key(each.parameters) for each in candidates}) == 3
-    for each in candidates:
-        check_parameters(
-            EVERYTHING.parameters, EVERYTHING.linear_constraints, each.parameters, "candidate"
-        )
+    assert_valid(EVERYTHING, candidates, 3)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(study=studies())
+def test_nothing_invalid_is_proposed_in_any_study(name: str, study: Study) -> None:
+    trials = measured(study, points_of(study, LEARNS))
+    pending = replace(trials[-1], state=TrialState.RUNNING, measurements={})
+
+    candidates = SAMPLERS[name].propose(study, [*trials[:-1], pending], 2, seed=0)
+
+    assert_valid(study, candidates, 2)
+
+
+@pytest.mark.parametrize("objectives", [ONE_MEASURED, NINE], ids=["one", "nine"])
+def test_one_objective_can_be_learned_and_nine(
+    sampler: Sampler, objectives: list[Objective]
+) -> None:
+    study = Study(
+        "objectives",
+        parameters=[Continuous("x", 0, 1), Integer("y", 0, 9)],
+        objectives=objectives,
+    )
+    trials = measured(study, points_of(study, LEARNS))
+
+    candidates = sampler.propose(study, trials, 2, seed=0)
+
+    assert_valid(study, candidates, 2)
+
+
+def test_trials_that_measured_one_outcome_only_do_not_stop_the_search(sampler: Sampler) -> None:
+    half = [
+        replace(trial, measurements={"a": trial.measurements["a"]} if trial.measurements else {})
+        for trial in history(EVERYTHING, LEARNS)
+    ]
+
+    candidates = sampler.propose(EVERYTHING, half, 2, seed=0)
+
+    assert_valid(EVERYTHING, candidates, 2)
+
+
+def test_trials_that_all_failed_do_not_stop_the_search_and_are_not_repeated(
+    sampler: Sampler,
+) -> None:
+    nan = Failure(FailureKind.CANDIDATE, "measured NaN as 'a'")
+    failed = [
+        replace(trial, state=TrialState.FAILED, measurements={}, failure=nan)
+        for trial in history(SMALL, LEARNS)
+    ]
+
+    candidates = sampler.propose(SMALL, failed[:9], 3, seed=0)
+
+    assert_valid(SMALL, candidates, 3)
+    tried = {key(trial.parameters) for trial in failed[:9]}
+    assert tried.isdisjoint(key(each.parameters) for each in candidates)
+
+
+def test_trials_that_all_run_are_not_repeated(sampler: Sampler) -> None:
+    running = [
+        replace(trial, state=TrialState.RUNNING, measurements={}, failure=None)
+        for trial in history(EVERYTHING, LEARNS)
+    ]
+
+    candidates = sampler.propose(EVERYTHING, running, 3, seed=0)
+
+    assert_valid(EVERYTHING, candidates, 3)
+    tried = {key(trial.parameters) for trial in running}
+    assert tried.isdisjoint(key(each.parameters) for each in candidates)
 
 
 def test_equal_arguments_give_equal_candidates(sampler: Sampler) -> None:
-    trials = history(EVERYTHING, 8)
+    trials = history(EVERYTHING, LEARNS)
 
     first = sampler.propose(EVERYTHING, trials, 2, seed=1)
     torch.rand(3)
@@ -130,11 +256,13 @@ def test_equal_arguments_give_equal_candidates(sampler: Sampler) -> None:
 def test_the_global_random_state_and_threads_are_left_alone(sampler: Sampler) -> None:
     torch.manual_seed(3)
     before, threads = torch.get_rng_state(), torch.get_num_threads()
+    of_numpy = str(mtrand.get_state())
 
-    sampler.propose(EVERYTHING, history(EVERYTHING, 8), 1, seed=1)
+    sampler.propose(EVERYTHING, history(EVERYTHING, LEARNS), 1, seed=1)
 
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
+    assert str(mtrand.get_state()) == of_numpy
 
 
 def test_running_and_failed_trials_are_not_proposed_again(sampler: Sampler) -> None:

@@ -1,0 +1,97 @@
+"""BoTorch's own acquisition functions on the same surrogates: to compare with, and to choose."""
+
+import warnings
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from botorch.acquisition.acquisition import AcquisitionFunction
+from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
+from botorch.acquisition.multi_objective.parego import qLogNParEGO
+from botorch.models.model import Model
+from botorch.posteriors.torch import TorchPosterior
+from botorch.sampling.base import MCSampler
+from botorch.sampling.get_sampler import get_sampler
+from torch import Tensor
+
+from moopt.encoding.training_data import Limit, TrainingData
+from moopt.surrogates.botorch_models import botorch_model
+from moopt.surrogates.outcomes import Outcomes
+
+FRONTS = {2: 64, 3: 32}
+"""Sampled fronts by number of objectives: each costs a box decomposition of its own."""
+
+FEWEST_FRONTS = 16
+SCALARIZED_SAMPLES = 128
+
+
+def monte_carlo_hypervolume(outcomes: Outcomes, seed: int) -> AcquisitionFunction:
+    """Return BoTorch's noisy expected hypervolume improvement.
+
+    Source: Daulton, Balandat and Bakshy, "Parallel Bayesian optimization of multiple noisy
+    objectives with expected hypervolume improvement", NeurIPS (2021); Ament et al., "Unexpected
+    improvements to expected improvement for Bayesian optimization", NeurIPS (2023).
+    """
+    data, model = outcomes.data, botorch_model(outcomes)
+    samples = FRONTS.get(data.objective_count, FEWEST_FRONTS)
+    with warnings.catch_warnings(), torch.no_grad():
+        # Without a compiler BoTorch falls back to a slower path with the same values.
+        warnings.filterwarnings("ignore", message="Failed to compile fused")
+        return qLogNoisyExpectedHypervolumeImprovement(
+            model=model,
+            ref_point=data.reference_point,
+            X_baseline=data.points,
+            sampler=_posterior_sampler(model, data, samples, seed),
+            objective=IdentityMCMultiOutputObjective(outcomes=list(range(data.objective_count))),
+            constraints=_constraints(data),
+            X_pending=data.pending if len(data.pending) else None,
+            prune_baseline=True,
+        )
+
+
+def random_scalarization(outcomes: Outcomes, seed: int) -> AcquisitionFunction:
+    """Return BoTorch's expected improvement of a random Chebyshev scalarization.
+
+    Source: Knowles, "ParEGO", IEEE Transactions on Evolutionary Computation 10 (2006); Daulton et
+    al., "Differentiable expected hypervolume improvement", NeurIPS (2020), for the noisy form.
+    """
+    data, model = outcomes.data, botorch_model(outcomes)
+    return qLogNParEGO(
+        model=model,
+        X_baseline=data.points,
+        sampler=_posterior_sampler(model, data, SCALARIZED_SAMPLES, seed),
+        objective=IdentityMCMultiOutputObjective(outcomes=list(range(data.objective_count))),
+        constraints=_constraints(data),
+        X_pending=data.pending if len(data.pending) else None,
+        prune_baseline=True,
+    )
+
+
+def _posterior_sampler(model: Model, data: TrainingData, samples: int, seed: int) -> MCSampler:
+    """Return quasi-random base samples that suit the model's posterior, computed parts included."""
+    with torch.no_grad():
+        # BoTorch dispatches on the posterior's class; lists of posteriors are among them.
+        posterior = cast("TorchPosterior", model.posterior(data.points[:1]))
+    return get_sampler(posterior, torch.Size([samples]), seed=seed % 2**31)
+
+
+def _constraints(data: TrainingData) -> list[Callable[[Tensor], Tensor]] | None:
+    """Return one function of posterior samples per limit: negative is feasible."""
+    return [_violation(limit, _spread(data, limit.outcome)) for limit in data.limits] or None
+
+
+def _violation(limit: Limit, spread: float) -> Callable[[Tensor], Tensor]:
+    # Scaled by the spread of its outcome, so that one smoothing suits all.
+    def violation(samples: Tensor) -> Tensor:
+        return (limit.sign * samples[..., limit.outcome] - limit.bound) / spread
+
+    return violation
+
+
+def _spread(data: TrainingData, outcome: int) -> float:
+    if outcome >= len(data.names):
+        return 1.0
+    values = data.outcomes[data.measured(outcome), outcome]
+    spread = float(values.std()) if len(values) > 1 else 0.0
+    return spread if spread > 1e-8 else 1.0

@@ -1,0 +1,184 @@
+"""A real merge in milliseconds: two networks that read upright and turned digits.
+
+A weak base is fine-tuned into an expert for upright digits and one for digits turned by 90 degrees.
+A trial adds both task vectors to the base, with one coefficient for each expert or one for each of
+its six tensors, and counts what the merge reads right. Both the search and its score use the test
+images.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from moopt.benchmarks.one_thread import one_thread
+from moopt.benchmarks.problem import Problem, Score
+from moopt.merging.methods.task_arithmetic import task_arithmetic
+from moopt.study.objectives import Maximize, Objective
+from moopt.study.parameters import Continuous, Parameters
+from moopt.study.study import Study
+
+WIDTHS = (64, 64, 64, 10)
+TRAINING_IMAGES = 1_347
+"""Three quarters; the other 450 are for testing."""
+
+SPLIT_SEED = 3
+BASE_SEED = 7
+BASE_STEPS = 27
+"""Of 64 images: enough to read less than half of the digits, whichever way they are turned."""
+
+EXPERT_STEPS = 800
+BATCH = 64
+LEARNING_RATE = 1e-3
+EXPERTS = ("upright", "turned")
+
+Network = Sequence[Tensor]
+"""Weights and biases of the three layers, in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Images of digits, turned one way, and what they show."""
+
+    images: Float[Tensor, "n 64"]
+    labels: Int[Tensor, " n"]
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsMerge:
+    """A base, two experts, and the images on which they are measured."""
+
+    base: Network
+    experts: Mapping[str, Network]
+    """By the way in which their digits are turned."""
+
+    test: Mapping[str, Digits]
+
+    @classmethod
+    def trained(cls) -> "DigitsMerge":
+        """Train the base and the experts, in about two seconds, always the same ones."""
+        training, test = _splits()
+        with one_thread(BASE_SEED):
+            fresh = [
+                tensor
+                for inputs, outputs in pairwise(WIDTHS)
+                for tensor in torch.nn.Linear(inputs, outputs).parameters()
+            ]
+            both = Digits(
+                torch.cat([each.images for each in training.values()]),
+                torch.cat([each.labels for each in training.values()]),
+            )
+            base = _trained(fresh, both, BASE_STEPS)
+            experts = {name: _trained(base, training[name], EXPERT_STEPS) for name in EXPERTS}
+        return cls(base, experts, test)
+
+    def merged(self, coefficients: Mapping[str, Sequence[float]]) -> Network:
+        """Return the base with every expert's task vector added.
+
+        Args:
+            coefficients: Of each expert, one for each tensor.
+        """
+        return [
+            task_arithmetic(
+                tensor,
+                [self.experts[name][place] - tensor for name in EXPERTS],
+                [coefficients[name][place] for name in EXPERTS],
+            )
+            for place, tensor in enumerate(self.base)
+        ]
+
+    def accuracies(self, network: Network) -> dict[str, float]:
+        """Return the share of test images that a network reads right, by how they are turned."""
+        with torch.inference_mode():
+            return {
+                name: float(
+                    (_logits(network, test.images).argmax(dim=1) == test.labels).double().mean()
+                )
+                for name, test in self.test.items()
+            }
+
+
+def digits_blockwise() -> Problem:
+    """Return the merge with a coefficient for each tensor of each expert, twelve in all.
+
+    Source: Zhang et al., "Knowledge composition using task vectors with learned anisotropic
+    scaling", NeurIPS 2024.
+    """
+    tensors = range(2 * (len(WIDTHS) - 1))
+    return _problem("digits_blockwise", {n: [f"{n}_{place}" for place in tensors] for n in EXPERTS})
+
+
+def digits_isotropic() -> Problem:
+    """Return the merge with one coefficient for each expert."""
+    tensors = range(2 * (len(WIDTHS) - 1))
+    return _problem("digits_isotropic", {name: [name for _ in tensors] for name in EXPERTS})
+
+
+def _problem(name: str, blocks: Mapping[str, Sequence[str]]) -> Problem:
+    """Return the merge as a problem.
+
+    Args:
+        name: Of the study.
+        blocks: The parameter that scales each tensor, by expert.
+    """
+    merge = DigitsMerge.trained()
+
+    def true_values(parameters: Parameters) -> dict[str, float]:
+        coefficients = {
+            expert: [parameters[each] for each in names] for expert, names in blocks.items()
+        }
+        accuracies = merge.accuracies(merge.merged(coefficients))
+        return {f"accuracy_{expert}": accuracy for expert, accuracy in accuracies.items()}
+
+    parameters = dict.fromkeys(name for names in blocks.values() for name in names)
+    study = Study(
+        name,
+        parameters=[Continuous(each, 0.0, 1.0) for each in parameters],
+        objectives=[Objective(f"accuracy_{each}", Maximize, reference=0.0) for each in EXPERTS],
+    )
+    # Nothing is known to be better than reading every digit both ways.
+    return Problem(
+        study,
+        true_values,
+        best=1.0,
+        checkpoints=(24, 48),
+        score=Score.HYPERVOLUME,
+        initial_trials=8,
+    )
+
+
+def _splits() -> tuple[dict[str, Digits], dict[str, Digits]]:
+    """Return the images for training and for testing, each by how they are turned."""
+    images, labels = load_digits(return_X_y=True)
+    upright = torch.tensor(images, dtype=torch.float32).reshape(-1, 8, 8) / 16
+    turned = {"upright": upright, "turned": torch.rot90(upright, 1, (1, 2))}
+    known = torch.tensor(labels, dtype=torch.int64)
+    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    training, test = order[:TRAINING_IMAGES], order[TRAINING_IMAGES:]
+    return (
+        {n: Digits(each[training].flatten(1), known[training]) for n, each in turned.items()},
+        {n: Digits(each[test].flatten(1), known[test]) for n, each in turned.items()},
+    )
+
+
+def _trained(start: Network, digits: Digits, steps: int) -> Network:
+    network = [tensor.detach().clone().requires_grad_() for tensor in start]
+    optimizer = torch.optim.Adam(network, lr=LEARNING_RATE)
+    for _ in range(steps):
+        batch = torch.randint(len(digits.labels), (BATCH,))
+        optimizer.zero_grad()
+        logits = _logits(network, digits.images[batch])
+        torch.nn.functional.cross_entropy(logits, digits.labels[batch]).backward()
+        optimizer.step()
+    return [tensor.detach() for tensor in network]
+
+
+def _logits(network: Network, images: Float[Tensor, "n 64"]) -> Float[Tensor, "n 10"]:
+    hidden = images
+    for place in range(0, len(network) - 2, 2):
+        hidden = torch.relu(hidden @ network[place].T + network[place + 1])
+    return hidden @ network[-2].T + network[-1]

@@ -1,0 +1,71 @@
+"""The sampler for whoever does not want to choose one: it says what it chose, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from moopt.errors import SelectionError
+from moopt.protocols import Sampler
+from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.notes import CHOICE
+from moopt.samplers.optional import pymoo_sampler
+from moopt.study.study import Study
+from moopt.study.trials import Candidate, Trial, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class AutoSampler:
+    """Covers the space first, then learns; evolves where there is too much to learn from."""
+
+    initial_trials: int | None = None
+    """Trials before the first model. None: twice the number of parameters, 5 to 20."""
+
+    learnable: int = 2_000
+    """Most measured trials for a Gaussian process: its time grows with their cube."""
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        """Return candidates that say in their notes who proposed them, and why."""
+        initial = self.initial_trials
+        if initial is None:
+            initial = min(max(5, 2 * len(study.parameters)), 20)
+        begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
+        measured = sum(_is_measured(study, trial) for trial in trials)
+        learned = _counted(measured, "trial") + " measured"
+        reasons = {"sobol": f"{learned}, too few to learn from"}
+        if begun < initial:
+            reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
+        sampler: Sampler = BayesianSampler(initial_trials=initial)
+        wish = ""
+        if measured > self.learnable:
+            try:
+                sampler = pymoo_sampler("nsga2")
+            except SelectionError:
+                wish = "; pip install 'moopt[pymoo]' for a sampler that is quicker by now"
+            else:
+                reasons["nsga2"] = f"{learned}, too many for a Gaussian process"
+                reasons["sobol"] = f"{learned}, of which nsga2 has no new child"
+        known = [
+            _counted(len(study.objectives), "objective"),
+            _counted(len(study.parameters), "parameter"),
+            learned,
+        ]
+        otherwise = ", ".join(known) + wish
+        return [
+            _with_note(each, f"{each.sampler}: {reasons.get(each.sampler, otherwise)}")
+            for each in sampler.propose(study, trials, count, seed)
+        ]
+
+
+def _with_note(candidate: Candidate, choice: str) -> Candidate:
+    return replace(candidate, notes={CHOICE: choice, **candidate.notes})
+
+
+def _is_measured(study: Study, trial: Trial) -> bool:
+    return trial.state is TrialState.COMPLETED and any(
+        name in trial.measurements for name in study.outcomes
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,30 @@
+"""One kernel of each kind over four features in three groups, and numbers to feed them."""
+
+import torch
+from torch import Tensor
+
+from moopt.surrogates.composite_kernels import Additive, Quadratic
+from moopt.surrogates.kernels import Kernel, Stationary
+
+GROUPS = torch.tensor([0, 1, 1, 2])
+MATERN, RBF = Stationary(GROUPS, rough=True), Stationary(GROUPS, rough=False)
+KERNELS: dict[str, Kernel] = {
+    "matern": MATERN,
+    "rbf": RBF,
+    "additive": Additive.of(MATERN, [[0], [1, 2]]),
+    "quadratic": Quadratic(RBF),
+}
+
+
+def uniform(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def near_start(kernel: Kernel, seed: int = 0) -> Tensor:
+    return kernel.start + 0.3 * normal(len(kernel.start), seed=seed)

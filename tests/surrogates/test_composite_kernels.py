@@ -1,0 +1,80 @@
+import pytest
+import torch
+from gpytorch.kernels import LinearKernel, PolynomialKernel, RBFKernel, ScaleKernel
+from scipy.stats import logistic
+from torch.distributions import LogNormal
+
+from moopt.surrogates.composite_kernels import (
+    LINEAR,
+    QUADRATIC,
+    RESIDUAL,
+    VARIANCE_OF_VARIANCES,
+    Additive,
+    Quadratic,
+)
+from moopt.surrogates.kernels import Stationary
+from tests.surrogates.made_kernels import GROUPS, MATERN, RBF, near_start, uniform
+
+SUM = Additive.of(MATERN, [[0], [1, 2]])
+SURFACE = Quadratic(RBF)
+
+
+def scaled(kernel: LinearKernel | PolynomialKernel | RBFKernel, variance: float) -> ScaleKernel:
+    found = ScaleKernel(kernel).double()
+    found.outputscale = variance
+    return found
+
+
+def test_the_quadratic_kernel_is_a_sum_of_gpytorchs() -> None:
+    left, right, theta = uniform(5, 4), uniform(7, 4, seed=1), near_start(SURFACE)
+    line, square, rest = LinearKernel(), PolynomialKernel(power=2), RBFKernel(ard_num_dims=4)
+    line.variance, square.offset, rest.lengthscale = 1.0, 1e-12, theta[3:].exp()[GROUPS]
+    linear, quadratic, residual = theta[:3].exp().tolist()
+
+    theirs = scaled(line, linear) + scaled(square, quadratic) + scaled(rest, residual)
+
+    expected = theirs(left - 0.5, right - 0.5).to_dense()
+    assert torch.allclose(SURFACE.gram(left, right, theta).matrix, expected, atol=1e-6)
+
+
+def test_linear_and_quadratic_terms_of_four_columns_have_rank_fourteen() -> None:
+    points, theta = uniform(40, 4), SURFACE.start
+    theta[2] = -40.0
+
+    matrix = SURFACE.gram(points, points, theta).matrix
+
+    # Four columns, and ten products of two of them.
+    assert int(torch.linalg.matrix_rank(matrix, hermitian=True)) == 4 + 10
+
+
+def test_the_sum_is_a_mixture_of_the_whole_and_of_the_mean_of_its_parts() -> None:
+    left, right, theta = uniform(5, 4), uniform(7, 4, seed=1), near_start(SUM)
+    share, scales = theta[-1].sigmoid(), theta[:-1]
+    first = Stationary(torch.tensor([0]), rough=True).gram(left[:, :1], right[:, :1], scales[:1])
+    others = Stationary(torch.tensor([0, 0, 1]), rough=True)
+    second = others.gram(left[:, 1:], right[:, 1:], scales[1:])
+    whole = MATERN.gram(left, right, scales)
+
+    expected = (1 - share) * whole.matrix + share * (first.matrix + second.matrix) / 2
+
+    assert torch.allclose(SUM.gram(left, right, theta).matrix, expected)
+
+
+def test_the_share_of_the_sum_is_logistic() -> None:
+    theta = near_start(SUM)
+
+    more = SUM.log_prior(theta)[0] - MATERN.log_prior(theta[:-1])[0]
+
+    assert float(more) == pytest.approx(logistic.logpdf(float(theta[-1])))
+
+
+def test_variances_of_a_quadratic_surface_are_log_normal() -> None:
+    theta, start = near_start(SURFACE), SURFACE.start
+    start[3:] = theta[3:]
+
+    lead = SURFACE.log_prior(theta)[0] - SURFACE.log_prior(start)[0]
+
+    locations = torch.tensor([LINEAR[1], QUADRATIC[1], RESIDUAL[1]])
+    prior = LogNormal(locations, torch.tensor(VARIANCE_OF_VARIANCES).sqrt())
+    expected = (prior.log_prob(theta[:3].exp()) - prior.log_prob(start[:3].exp())).sum()
+    assert float(lead) == pytest.approx(float(expected))
