@@ -13,10 +13,10 @@ TRIALS := 40
 WORKERS := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fmt lint check test docs bench clean
+.PHONY: help setup demo fmt lint check test docs bench bench-speed bench-quality clean
 
 help:  ## this text
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
 
 setup: .venv/ready  ## the environment in .venv, from constraints.txt
 
@@ -62,6 +62,17 @@ docs: .venv/ready  ## the documentation, warnings are errors
 bench: .venv/ready  ## Bayesian search against random search on the demo's study
 	$(BIN)/python -m moopt.benchmarks.race $(STUDY) --samplers bayesian,random --seeds 3 \
 		--trials $(TRIALS) --workers $(WORKERS) --to bench
+
+bench-speed: .venv/bench  ## CPU seconds and memory of a proposal, beside Optuna and Ax
+	$(BIN)/python -m moopt.benchmarks.speed
+
+bench-quality: .venv/bench  ## hypervolume on problems with known fronts, beside random search
+	$(BIN)/python -m moopt.benchmarks.quality --seeds 10 --samplers bayesian,random --to bench/quality \
+		--problems zdt1,dtlz2,branin_currin,vehicle_safety,noisy_branin_currin
+
+.venv/bench: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
 
 clean:  ## remove what the targets made, but not .venv
 	rm -rf $(DEMO) bench docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis

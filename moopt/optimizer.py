@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from moopt.errors import EvaluationError, SelectionError
 from moopt.front.front import Front, front_of
+from moopt.front.recommendation import Recommendation
 from moopt.front.reference_point import infer_references
 from moopt.protocols import Sampler
 from moopt.samplers.history import whole_fidelity
@@ -26,6 +27,7 @@ from moopt.study.validation import (
     check_parameters,
     with_formulas,
 )
+from moopt.surrogates.recommended_front import recommend
 
 ENOUGH_TO_INFER = 5
 """Completed trials before a reference that the study lacks is inferred, once."""
@@ -113,6 +115,15 @@ class Optimizer:
     def front(self, *, include_infeasible: bool = False) -> Front:
         """Return the front of what was told so far."""
         return front_of(self._study, self._trials, include_infeasible=include_infeasible)
+
+    def recommended_front(self) -> Recommendation:
+        """Return the front as a model believes it: under noise, not the luckiest measurements.
+
+        Raises:
+            SurrogateError: Fewer than three trials have every objective, an outcome was never
+                measured, or no model fits.
+        """
+        return recommend(self._study, self._trials)
 
     def _add(self, candidate: Candidate) -> Trial:
         trial = Trial(

@@ -9,7 +9,7 @@ from moopt import (
     Study,
     TrialState,
 )
-from moopt.errors import EvaluationError, SelectionError, StudyError
+from moopt.errors import EvaluationError, SelectionError, StudyError, SurrogateError
 from moopt.optimizer import Optimizer
 
 STUDY = Study(
@@ -97,3 +97,25 @@ def test_measurements_of_nothing_that_was_asked_are_refused() -> None:
 def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SelectionError, match="there is no sampler 'magic'; choose from"):
         Optimizer(STUDY, sampler="magic")
+
+
+def test_the_recommended_front_holds_what_a_model_believes_of_the_trials() -> None:
+    optimizer = Optimizer(STUDY, sampler="sobol")
+    for trial in optimizer.ask(6):
+        x = float(str(trial.parameters["x"]))
+        optimizer.tell(trial.number, {"accuracy": (1 - x, 0.1), "latency": (x, 0.1)})
+
+    recommended = optimizer.recommended_front()
+
+    best = min(optimizer.trials, key=lambda trial: trial.measurements["size"].mean)
+    assert best in recommended.front
+    assert recommended.predicted[best.number]["size"].mean == best.measurements["size"].mean
+
+
+def test_a_recommended_front_needs_three_trials() -> None:
+    optimizer = Optimizer(STUDY, sampler="sobol")
+    for trial in optimizer.ask(2):
+        optimizer.tell(trial.number, {"accuracy": 0.5, "latency": 1.0})
+
+    with pytest.raises(SurrogateError, match="study 'asked' has 2; look at the measured"):
+        optimizer.recommended_front()

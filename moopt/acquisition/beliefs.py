@@ -48,9 +48,7 @@ def draw_beliefs(outcomes: Outcomes, count: int, seed: int) -> Beliefs:
             values.append(surrogate.compute(points)[:, 0].expand(count, -1))
             standard.append(values[-1])
             continue
-        normals = draw_sobol_normal_samples(
-            len(points), count, dtype=torch.float64, seed=(seed * 31 + column) % 2**31
-        )
+        normals = _normals(count, len(points), (seed * 31 + column) % 2**31)
         standard.append(surrogate.sample(points, normals))
         values.append(surrogate.measured(standard[-1]))
     drawn = torch.stack(values, dim=-1)
@@ -66,6 +64,17 @@ def draw_beliefs(outcomes: Outcomes, count: int, seed: int) -> Beliefs:
         for surrogate, draws in zip(outcomes.surrogates, standard, strict=True)
     )
     return Beliefs(drawn, feasible, paths, data.limits)
+
+
+def _normals(count: int, width: int, seed: int) -> Float[Tensor, "count width"]:
+    """Return quasi-random normal numbers that do not depend on those of another seed.
+
+    Sobol sequences that are scrambled by two seeds share the signs of their numbers, up to a turn
+    of each column: only in an order of their own they are independent.
+    """
+    normals = draw_sobol_normal_samples(width, count, dtype=torch.float64, seed=seed)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return normals[order]
 
 
 def _credible(outcomes: Outcomes) -> Bool[Tensor, " n"]:

@@ -38,15 +38,15 @@ ALMOST_EQUAL = -1e-13
 class Boxes:
     """Boxes above each of `s` fronts, by the edges that they share."""
 
-    edges: tuple[Float[Tensor, "s e"], ...]
+    edges: tuple[Float[Tensor, "s _"], ...]
     """By objective: the coordinates that occur in a front, filled up with the last one."""
 
-    lower: tuple[Int[Tensor, " s*c"], ...]
-    upper: tuple[Int[Tensor, " s*c"], ...]
+    lower: tuple[Int[Tensor, " b"], ...]
+    upper: tuple[Int[Tensor, " b"], ...]
     """By objective: the edge of each box, counted over all fronts; that of an open box is the
     number of all edges."""
 
-    real: Float[Tensor, " s*c"]
+    real: Float[Tensor, " b"]
     """0 for a box, a very negative number for one that only fills up."""
 
     @classmethod

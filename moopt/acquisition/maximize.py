@@ -57,9 +57,16 @@ def maximize(
     uphill = torch.cat([starts, box.snap(_by_gradient(acquisition, box, starts))])
     climbed = _by_steps(box, uphill[value(uphill).argmax()], value)
     rows = torch.cat([climbed, uphill, raw[order[: 4 * STARTS]]])
+    best = best_untried(acquisition, _valid(box, rows), tried)
+    if best is None:
+        # All roads lead to what was tried.
+        best = best_untried(acquisition, _valid(box, raw), tried)
+    return best
+
+
+def _valid(box: SearchBox, rows: Float[Tensor, "n k"]) -> Float[Tensor, "n d"]:
     decode = box.encoding.decode
-    points = box.encoding.encode_all([decode(point) for point in box.to_points(rows)])
-    return best_untried(acquisition, points, tried)
+    return box.encoding.encode_all([decode(point) for point in box.to_points(rows)])
 
 
 def best_untried(

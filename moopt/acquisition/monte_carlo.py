@@ -10,9 +10,13 @@ from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolu
 from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
 from botorch.acquisition.multi_objective.parego import qLogNParEGO
 from botorch.models.model import Model
+from botorch.posteriors.posterior import Posterior
+from botorch.posteriors.posterior_list import PosteriorList
 from botorch.posteriors.torch import TorchPosterior
 from botorch.sampling.base import MCSampler
 from botorch.sampling.get_sampler import get_sampler
+from botorch.sampling.list_sampler import ListSampler
+from botorch.sampling.normal import IIDNormalSampler, SobolQMCNormalSampler
 from torch import Tensor
 
 from moopt.encoding.training_data import Limit, TrainingData
@@ -69,11 +73,28 @@ def random_scalarization(outcomes: Outcomes, seed: int) -> AcquisitionFunction:
 
 
 def _posterior_sampler(model: Model, data: TrainingData, samples: int, seed: int) -> MCSampler:
-    """Return quasi-random base samples that suit the model's posterior, computed parts included."""
+    """Return base samples that suit the model's posterior, computed parts included."""
     with torch.no_grad():
-        # BoTorch dispatches on the posterior's class; lists of posteriors are among them.
-        posterior = cast("TorchPosterior", model.posterior(data.points[:1]))
-    return get_sampler(posterior, torch.Size([samples]), seed=seed % 2**31)
+        posterior = model.posterior(data.points[:1])
+    if not isinstance(posterior, PosteriorList):
+        return _sampler(posterior, samples, seed)
+    return ListSampler(
+        *(_random_sampler(each, samples, seed + k) for k, each in enumerate(posterior.posteriors))
+    )
+
+
+def _sampler(posterior: Posterior, samples: int, seed: int) -> MCSampler:
+    # BoTorch dispatches on the posterior's class; others than this one are among them.
+    known = cast("TorchPosterior", posterior)
+    return get_sampler(known, torch.Size([samples]), seed=seed % 2**31)
+
+
+def _random_sampler(posterior: Posterior, samples: int, seed: int) -> MCSampler:
+    """Return base samples that do not depend on those of another seed, as Sobol sequences do."""
+    sampler = _sampler(posterior, samples, seed)
+    if isinstance(sampler, SobolQMCNormalSampler):
+        return IIDNormalSampler(torch.Size([samples]), seed=seed % 2**31)
+    return sampler
 
 
 def _constraints(data: TrainingData) -> list[Callable[[Tensor], Tensor]] | None:

@@ -11,7 +11,9 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from moopt.front.front import Front
+from moopt.front.recommendation import Recommendation
 from moopt.reports.formatting import quantity_text
+from moopt.reports.recommended import RECOMMENDED, recommended_table
 from moopt.reports.tables import Json, Table, measurement_table, parameter_table
 from moopt.study.study import Study
 from moopt.study.trials import Trial
@@ -59,6 +61,28 @@ def print_found(front: Front, trials: int) -> None:
     console().print(
         f"\n{count} of {trials} on the front, hypervolume {front.hypervolume():.6g}, "
         f"knee: trial {knee}"
+    )
+
+
+def print_title(title: str) -> None:
+    """Print the name of a table that is one of several."""
+    console().print(f"[bold]{title}[/bold]\n")
+
+
+def print_recommended(recommended: Recommendation, measured: Front) -> None:
+    """Print what the model recommends, below the measured front."""
+    out = console()
+    out.print()
+    print_title(RECOMMENDED)
+    if not recommended.front:
+        out.print("no trial is likely to meet every outcome constraint")
+        return
+    print_table(recommended_table(recommended))
+    numbers = {trial.number for trial in measured.trials}
+    shared = sum(trial.number in numbers for trial in recommended.front)
+    out.print(
+        f"\n{quantity_text(len(recommended.front), 'trial')}, {shared} of them on the measured "
+        f"front too, predicted hypervolume {recommended.hypervolume():.6g}"
     )
 
 

@@ -44,7 +44,12 @@ GpusOption = Annotated[
 ]
 
 SamplerOption = Annotated[
-    str, typer.Option("--sampler", help="Who proposes: auto, bayesian, sobol or random.")
+    str,
+    typer.Option(
+        "--sampler",
+        metavar="NAME",
+        help="Who proposes: auto, bayesian, sobol, random, nsga2, nsga3, tpe or optuna:CLASS.",
+    ),
 ]
 
 SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same proposals.")]

@@ -13,8 +13,14 @@ from plotly.offline import get_plotlyjs
 
 from moopt.front.front import Front, front_of
 from moopt.reports.front_plots import lines_figure, pairs_figure, plane_figure, space_figure
-from moopt.reports.page_tables import failures_table, front_table, objectives_table
+from moopt.reports.page_tables import (
+    failures_table,
+    front_table,
+    objectives_table,
+    recommendation_table,
+)
 from moopt.reports.points import Points, points_of
+from moopt.reports.recommended import MEASURED, RECOMMENDED, recommendation_for
 from moopt.reports.search_plots import (
     MOST_PARAMETERS,
     held_out_figure,
@@ -50,6 +56,7 @@ def report_page(
     if points.all:
         sections += [
             _front_section(points, figures),
+            _recommended_section(study, trials),
             _held_out_section(points, figures),
             _section("How the front grew", _GROWTH, [hypervolume_figure(points)], figures),
             _parameter_section(points, figures),
@@ -65,6 +72,13 @@ def report_page(
 _GROWTH = (
     "Hypervolume is the part of the objective space that the front dominates, counted from the "
     "reference point. The line rises when a trial improves the front."
+)
+
+
+_RECOMMENDED_NOTE = (
+    "Some trials owe their place on the measured front to noise. A model of all measurements tells "
+    "luck from merit: means ± standard deviations are what it believes of the true values, and the "
+    "chance is that of no other trial being better in every objective."
 )
 
 
@@ -148,10 +162,21 @@ def _front_section(points: Points, figures: list[go.Figure]) -> str:
         case _:
             drawn = [lines_figure(points)]
             note += " Each line is a trial; every axis runs from the worst to the best value."
-    section = _section("The front", note, drawn, figures)
+    section = _section(f"The {MEASURED}", note, drawn, figures)
     if not points.front:
         return f"{section}\n<p>No trial meets every outcome constraint yet.</p>"
     return f"{section}\n{front_table(points)}"
+
+
+def _recommended_section(study: Study, trials: Sequence[Trial]) -> str:
+    """Return what the model recommends; nothing for an exact study, whose front is no luck."""
+    recommended = recommendation_for(study, trials)
+    if recommended is None:
+        return ""
+    section = _section(f"The {RECOMMENDED}", _RECOMMENDED_NOTE, [], [])
+    if not recommended.front:
+        return f"{section}\n<p>No trial is likely to meet every outcome constraint.</p>"
+    return f"{section}\n{recommendation_table(recommended)}"
 
 
 def _held_out_section(points: Points, figures: list[go.Figure]) -> str:

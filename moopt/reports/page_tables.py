@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from moopt.front.front import Front
+from moopt.front.recommendation import Recommendation
 from moopt.reports.formatting import ABSENT, decimals_for, measurement_text, value_text
 from moopt.reports.points import Points
+from moopt.reports.recommended import recommended_table
 from moopt.reports.tables import (
     limits_text,
     outcome_names,
@@ -93,6 +95,16 @@ def front_table(points: Points) -> str:
         rows.append(f"<tr{kind}>{''.join(cells)}</tr>")
     hint = '<p class="quiet">The parameters follow to the right; scroll the table.</p>'
     return _table(head, rows) + (hint if len(head) > MOST_COLUMNS else "")
+
+
+def recommendation_table(recommendation: Recommendation) -> str:
+    """Return the recommended front as a table, the best in the first objective on top."""
+    shown = recommended_table(recommendation)
+    rows = [
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
+        for row in shown.rows
+    ]
+    return _table([f"<th>{escape(title)}</th>" for title in shown.columns], rows)
 
 
 def failures_table(failed: Sequence[Trial]) -> str:

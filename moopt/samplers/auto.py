@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from moopt.errors import SelectionError
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.history import initial_trials
 from moopt.samplers.notes import CHOICE
 from moopt.samplers.optional import pymoo_sampler
 from moopt.study.study import Study
@@ -17,7 +18,7 @@ class AutoSampler:
     """Covers the space first, then learns; evolves where there is too much to learn from."""
 
     initial_trials: int | None = None
-    """Trials before the first model. None: twice the number of parameters, 5 to 20."""
+    """Trials before the first model. None: as many as `BayesianSampler` takes."""
 
     learnable: int = 2_000
     """Most measured trials for a Gaussian process: its time grows with their cube."""
@@ -28,7 +29,7 @@ class AutoSampler:
         """Return candidates that say in their notes who proposed them, and why."""
         initial = self.initial_trials
         if initial is None:
-            initial = min(max(5, 2 * len(study.parameters)), 20)
+            initial = initial_trials(study)
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         measured = sum(_is_measured(study, trial) for trial in trials)
         learned = _counted(measured, "trial") + " measured"

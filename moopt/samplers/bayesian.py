@@ -1,15 +1,11 @@
 """Bayesian optimization: learn the outcomes, propose what would add most to the front."""
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from linear_operator.utils.warnings import NumericalWarning
-from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
@@ -21,11 +17,12 @@ from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data
 from moopt.front.dominance import is_nondominated
-from moopt.samplers.history import tried_parameters, whole_fidelity
+from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
+from moopt.surrogates.reproducible import reproducible
 
 MANY_OBJECTIVES = 5
 """From so many objectives on, random directions take the place of boxes."""
@@ -37,15 +34,14 @@ ACQUISITIONS: dict[str, Callable[[Outcomes, int], Acquisition]] = {
     "qlognparego": random_scalarization,
 }
 
-_BLAS = ThreadpoolController()
-
 
 @dataclass(frozen=True, slots=True)
 class BayesianSampler:
     """Gaussian processes and noisy expected hypervolume improvement."""
 
     initial_trials: int | None = None
-    """Trials before the first model. None: one more than there are parameters, 5 to 20."""
+    """Trials before the first model. None: twice the number of parameters, 5 to 20, and fewer where
+    the study has starting points."""
 
     surrogate: str | None = None
     """Name of the kernel of every outcome. None: chosen for each by how well it predicts."""
@@ -65,7 +61,7 @@ class BayesianSampler:
         if not self._can_learn(study, data, trials):
             return QuasiRandomSampler().propose(study, trials, count, seed)
         step = len(trials)
-        with _reproducible(seed * 1_000_003 + step, self.threads):
+        with reproducible(seed * 1_000_003 + step, self.threads):
             outcomes = learn_outcomes(encoding, data, self.surrogate)
             points = self._best_together(encoding, outcomes, trials, count, seed + step)
         notes = {"surrogate": outcomes.description}
@@ -82,7 +78,7 @@ class BayesianSampler:
     def _can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
         initial = self.initial_trials
         if initial is None:
-            initial = min(max(5, len(study.parameters) + 1), 20)
+            initial = initial_trials(study)
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         fewest = min(int(data.measured(column).sum()) for column in range(len(data.names)))
         return begun >= initial and fewest >= 3
@@ -125,22 +121,3 @@ def _on_front(data: TrainingData) -> Tensor:
     best = torch.zeros(len(objectives), dtype=torch.bool)
     best[complete] = torch.from_numpy(is_nondominated(np.asarray(objectives[complete])))
     return best
-
-
-@contextmanager
-def _reproducible(seed: int, threads: int) -> Iterator[None]:
-    """Fix the randomness and the threads of linear algebra, and leave both as they were."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with (
-            _BLAS.limit(limits=threads),
-            torch.random.fork_rng(devices=[]),
-            warnings.catch_warnings(),
-        ):
-            # A near-singular kernel matrix is repaired by jitter; nobody needs to act on it.
-            warnings.simplefilter("ignore", NumericalWarning)
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(before)

@@ -22,6 +22,17 @@ def tried_parameters(trials: Iterable[Trial]) -> list[Parameters]:
     return [trial.parameters for trial in trials if _counts(trial)]
 
 
+def initial_trials(study: Study) -> int:
+    """Return how many trials a model needs to begin with.
+
+    Twice as many as there are parameters, 5 to 20. A study that starts with points of its own knows
+    where to look: there one more than parameters, and than those points, will do.
+    """
+    parameters = len(study.parameters)
+    wanted = max(len(study.start_with), parameters) + 1 if study.start_with else 2 * parameters
+    return min(max(5, wanted), 20)
+
+
 def whole_fidelity(study: Study) -> float | None:
     """Return the fidelity of a whole evaluation, or None where the study has no fidelity."""
     return None if study.fidelity is None else study.fidelity.high

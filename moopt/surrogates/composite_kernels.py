@@ -22,7 +22,7 @@ class AdditiveGram:
     share: Tensor
 
     @property
-    def matrix(self) -> Float[Tensor, "*batch n m"]:
+    def matrix(self) -> Float[Tensor, "*#batch n m"]:
         """The mixture of both."""
         return (1.0 - self.share) * self.whole.matrix + self.share * self._mean()
 
@@ -95,7 +95,7 @@ class Additive:
         return value, torch.cat([gradient, (1.0 - 2.0 * share)[None]])
 
     def gram(
-        self, left: Float[Tensor, "*batch n f"], right: Float[Tensor, "m f"], theta: Tensor
+        self, left: Float[Tensor, "*#batch n f"], right: Float[Tensor, "*#batch m f"], theta: Tensor
     ) -> AdditiveGram:
         """Return the kernel between two sets of features."""
         scales, share = theta[:-1], theta[-1].sigmoid()
@@ -129,16 +129,16 @@ VARIANCE_OF_VARIANCES = (1.0, 1.0, 2.25)
 class QuadraticGram:
     """Of a linear, a quadratic and a small stationary term."""
 
-    inner: Float[Tensor, "*batch n m"]
-    left: Float[Tensor, "*batch n f"]
-    right: Float[Tensor, "m f"]
+    inner: Float[Tensor, "*#batch n m"]
+    left: Float[Tensor, "*#batch n f"]
+    right: Float[Tensor, "*#batch m f"]
     """Both from the middle of the cube."""
 
     residual: StationaryGram
     variances: Float[Tensor, " 3"]
 
     @property
-    def matrix(self) -> Float[Tensor, "*batch n m"]:
+    def matrix(self) -> Float[Tensor, "*#batch n m"]:
         """The sum of the terms."""
         linear, quadratic, residual = self.variances
         inner = self.inner
@@ -168,8 +168,8 @@ class Quadratic:
     It is a kernel and not a mean function, so that what few trials leave open of the quadratic
     stays uncertain.
 
-    Source: Li, Zhang, Bu, Wang, He, Fu, Wu, Bian, Chen and Bengio, "MAP: low-compute model merging
-    with amortized Pareto fronts via quadratic approximation", ICLR (2025).
+    Source: Li et al., "MAP: low-compute model merging with amortized Pareto fronts via quadratic
+    approximation", ICLR (2025), for the quadratic.
     """
 
     residual: Stationary
@@ -204,7 +204,7 @@ class Quadratic:
         return value, torch.cat([torch.stack(gradients), gradient])
 
     def gram(
-        self, left: Float[Tensor, "*batch n f"], right: Float[Tensor, "m f"], theta: Tensor
+        self, left: Float[Tensor, "*#batch n f"], right: Float[Tensor, "*#batch m f"], theta: Tensor
     ) -> QuadraticGram:
         """Return the kernel between two sets of features."""
         centred, against = left - 0.5, right - 0.5

@@ -95,8 +95,8 @@ class GaussianProcess:
         return self.transform.inverse(observations.location + observations.scale * standard)
 
     def moments(
-        self, means: Float[Tensor, "*r"], deviations: Float[Tensor, "*r"]
-    ) -> tuple[Float[Tensor, "*r"], Float[Tensor, "*r"]]:
+        self, means: Float[Tensor, "*#r"], deviations: Float[Tensor, "*#r"]
+    ) -> tuple[Float[Tensor, "*#r"], Float[Tensor, "*#r"]]:
         """Return mean and standard deviation as measured, of normal standardized values.
 
         Under a transform by Gauss-Hermite quadrature; differentiable.

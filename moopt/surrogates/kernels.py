@@ -25,7 +25,7 @@ class Gram(Protocol):
     """A kernel matrix and what it takes to differentiate it."""
 
     @property
-    def matrix(self) -> Float[Tensor, "*batch n m"]:
+    def matrix(self) -> Float[Tensor, "*#batch n m"]:
         """The kernel between two sets of features."""
         ...
 
@@ -62,7 +62,7 @@ class Kernel(Protocol):
         ...
 
     def gram(
-        self, left: Float[Tensor, "*batch n f"], right: Float[Tensor, "m f"], theta: Tensor
+        self, left: Float[Tensor, "*#batch n f"], right: Float[Tensor, "*#batch m f"], theta: Tensor
     ) -> Gram:
         """Return the kernel between two sets of features."""
         ...
@@ -80,12 +80,12 @@ class Kernel(Protocol):
 class StationaryGram:
     """Of a kernel of scaled distances."""
 
-    matrix: Float[Tensor, "*batch n m"]
-    slope: Float[Tensor, "*batch n m"]
+    matrix: Float[Tensor, "*#batch n m"]
+    slope: Float[Tensor, "*#batch n m"]
     """Minus twice the derivative by the squared distance."""
 
-    left: Float[Tensor, "*batch n f"]
-    right: Float[Tensor, "m f"]
+    left: Float[Tensor, "*#batch n f"]
+    right: Float[Tensor, "*#batch m f"]
     """Both divided by the lengthscales."""
 
     lengthscales: Float[Tensor, " f"]
@@ -152,7 +152,7 @@ class Stationary:
         return log_normal(theta, self.location, LENGTHSCALE_VARIANCE)
 
     def gram(
-        self, left: Float[Tensor, "*batch n f"], right: Float[Tensor, "m f"], theta: Tensor
+        self, left: Float[Tensor, "*#batch n f"], right: Float[Tensor, "*#batch m f"], theta: Tensor
     ) -> StationaryGram:
         """Return the kernel between two sets of features."""
         lengthscales = theta.exp()[self.groups]

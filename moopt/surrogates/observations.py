@@ -14,7 +14,7 @@ from torch import Tensor
 FLOOR = 2e-6
 """Smallest noise variance of one measurement, as a share of the variance of the outcome."""
 
-FENCE = 2.0
+FENCE = 5.0
 """How many interquartile ranges below the lower quartile a value may lie."""
 
 ENOUGH_TO_FENCE = 8

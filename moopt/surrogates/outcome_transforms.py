@@ -131,21 +131,22 @@ class YeoJohnson:
         """Return powers."""
         standard = (values - self.location) / self.scale
         power, other = self.power, 2.0 - self.power
+        # At 0 a clamp has slope one and relu has none, so that their sum has slope one.
         above = ((standard.clamp_min(0.0) + 1.0) ** power - 1.0) / power
-        below = ((1.0 - standard.clamp_max(0.0)) ** other - 1.0) / other
+        below = ((1.0 + (-standard).relu()) ** other - 1.0) / other
         return above - below
 
     def inverse(self, modelled: Tensor) -> Tensor:
         """Return roots."""
         power, other = self.power, 2.0 - self.power
         above = (modelled.clamp_min(0.0) * power + 1.0) ** (1.0 / power) - 1.0
-        below = (1.0 - modelled.clamp_max(0.0) * other) ** (1.0 / other) - 1.0
+        below = (1.0 + (-modelled).relu() * other) ** (1.0 / other) - 1.0
         return self.location + self.scale * (above - below)
 
     def log_slope(self, values: Tensor) -> Tensor:
         """Return the logarithm of the derivative."""
         standard = (values - self.location) / self.scale
-        exponent = torch.where(standard >= 0, self.power - 1.0, 1.0 - self.power)
+        exponent = (self.power - 1.0) * torch.where(standard >= 0, 1.0, -1.0).to(standard)
         return exponent * (1.0 + standard.abs()).log() - math.log(self.scale)
 
 

@@ -13,7 +13,7 @@ from moopt.errors import SurrogateError
 from moopt.surrogates.features import Features
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
-from moopt.surrogates.selection import Measured, learned_process
+from moopt.surrogates.selection import Measured, learned_process, usual_kernel
 
 LIKELY = 0.8
 """A candidate is worth trying where more than so large a share of its like succeeded."""
@@ -91,11 +91,7 @@ def _success(features: Features, data: TrainingData) -> GaussianProcess:
     points = torch.cat([data.points, data.crashed])
     values = torch.cat([torch.ones(len(data.points)), torch.zeros(len(data.crashed))]).to(points)
     unknown = torch.full_like(values, torch.nan)
-    return _learned("success", Measured(features, points, values, unknown), _usual_kernel(features))
-
-
-def _usual_kernel(features: Features) -> str:
-    return "additive" if features.categorical else "matern"
+    return _learned("success", Measured(features, points, values, unknown), usual_kernel(features))
 
 
 def _learned(name: str, measured: Measured, kernel: str | None) -> GaussianProcess:

@@ -3,7 +3,9 @@
 import hashlib
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -24,22 +26,28 @@ FIRST_CHOICE = 8
 GROWTH = 1.25
 """A choice holds until there are so many times more measurements."""
 
+STRIDE = 1.05
+"""Hyperparameters are followed from one number of measurements to so many times more."""
+
 MOST = 300
 """Hyperparameters are learned from at most so many measurements."""
 
 CERTAIN = 2.0
 """By how many standard errors an alternative must predict better than the usual model."""
 
+WORTH = 0.25
+"""By how much it must at least, in nats a measurement: less says little about proposals."""
+
+RESOLUTION = 0.02
+"""Error of a prediction that hardly changes a front, as a share of the spread of an outcome: what
+is predicted better than that earns nothing more."""
+
 ENOUGH_TO_TRANSFORM = 16
 
 MANY_QUADRATIC = 30
 """Groups up to which a quadratic surface is considered."""
 
-QUADRATIC_FROM = 3
-"""Measurements per group from which it is: with fewer, all that it knows of the corners of the
-space is that they may be good."""
-
-REMEMBERED = 256
+REMEMBERED = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +59,14 @@ class Choice:
     theta: Float[Tensor, " p"]
 
 
-def kernels_for(features: Features, count: int) -> dict[str, Kernel]:
-    """Return the kernels that suit a space and a number of measurements, the usual one first."""
+def kernels_for(features: Features) -> dict[str, Kernel]:
+    """Return the kernels that suit a space, the usual one first."""
     rough, smooth = (Stationary(features.groups, rough=each) for each in (True, False))
     if not features.categorical:
-        kernels: dict[str, Kernel] = {"matern": rough, "rbf": smooth}
-        if not features.plain or features.group_count > MANY_QUADRATIC:
-            return kernels
-        quadratic: dict[str, Kernel] = {"quadratic": Quadratic(smooth)}
-        known = count >= QUADRATIC_FROM * features.group_count
-        return {**quadratic, **kernels} if known else {**kernels, **quadratic}
+        kernels: dict[str, Kernel] = {"rbf": smooth, "matern": rough}
+        if features.plain and features.group_count <= MANY_QUADRATIC:
+            return {"quadratic": Quadratic(smooth), **kernels}
+        return kernels
     numeric = [g for g in range(features.group_count) if g not in features.categorical]
     members = [[group] for group in features.categorical] + ([numeric] if numeric else [])
     if len(members) == 1:
@@ -128,17 +134,40 @@ def learned_process(measured: Measured, kernel: str | None = None) -> GaussianPr
         kernel: Use this one and no transform. None: choose.
     """
     count = len(measured.values)
-    choice = _remembered(measured.first(_last_choice(count)), kernel)
-    transform = choice.transform
-    if not bool(transform.forward(measured.values).isfinite().all()):
-        # A later value lies where the chosen transform has no values.
-        choice, transform = _usual(measured), IDENTITY
-    chosen = kernels_for(measured.features, count)[choice.kernel]
-    few = measured.spread_out(MOST).likelihood(chosen, transform)
-    theta = fit(few, choice.theta).theta
-    return GaussianProcess.of(
-        measured.features, measured.likelihood(chosen, transform), theta, transform
+    made_from = _last_choice(count)
+    choice = _remembered(
+        ("choice", kernel), measured.first(made_from), lambda known: _choose(known, kernel)
     )
+    if not bool(choice.transform.forward(measured.values).isfinite().all()):
+        # A later value lies where the chosen transform has no values.
+        choice = _usual(measured)
+    size = made_from * STRIDE
+    while math.floor(size) < count:
+        choice = _remembered(
+            ("follow", choice.kernel, choice.transform),
+            measured.first(math.floor(size)),
+            partial(_followed, choice),
+        )
+        size *= STRIDE
+    chosen = kernels_for(measured.features)[choice.kernel]
+    return GaussianProcess.of(
+        measured.features,
+        measured.likelihood(chosen, choice.transform),
+        _followed(choice, measured).theta,
+        choice.transform,
+    )
+
+
+def usual_kernel(features: Features) -> str:
+    """Return the name of the kernel that a space has unless another predicts better."""
+    return next(iter(kernels_for(features)))
+
+
+def _followed(choice: Choice, measured: Measured) -> Choice:
+    """Return the same choice with hyperparameters fitted to measurements, from those it has."""
+    kernel = kernels_for(measured.features)[choice.kernel]
+    likelihood = measured.spread_out(MOST).likelihood(kernel, choice.transform)
+    return replace(choice, theta=fit(likelihood, choice.theta).theta)
 
 
 def _last_choice(count: int) -> int:
@@ -152,24 +181,23 @@ def _last_choice(count: int) -> int:
 
 
 def _usual(measured: Measured) -> Choice:
-    name, kernel = next(iter(kernels_for(measured.features, len(measured.values)).items()))
-    return Choice(name, IDENTITY, measured.likelihood(kernel, IDENTITY).start)
+    name, kernel = next(iter(kernels_for(measured.features).items()))
+    likelihood = measured.spread_out(MOST).likelihood(kernel, IDENTITY)
+    return Choice(name, IDENTITY, fit(likelihood).theta)
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     choice: Choice
     densities: Float[Tensor, " n"]
-    """Log density of each value, in the measured unit, predicted from the others."""
+    """Log density of each value, as measured, predicted from the others; up to a constant."""
 
 
 def _choose(measured: Measured, only: str | None) -> Choice:
     measured = measured.spread_out(MOST)
-    kernels = kernels_for(measured.features, len(measured.values))
+    kernels = kernels_for(measured.features)
     if only is not None or len(measured.values) < FIRST_CHOICE:
         return _attempt(measured, kernels, only or next(iter(kernels)), IDENTITY).choice
-    if len(measured.values) < QUADRATIC_FROM * measured.features.group_count:
-        kernels.pop("quadratic", None)
     best = _best([_attempt(measured, kernels, name, IDENTITY) for name in kernels])
     if len(measured.values) < ENOUGH_TO_TRANSFORM:
         return best.choice
@@ -189,13 +217,14 @@ def _attempt(
 ) -> _Attempt:
     likelihood = measured.likelihood(kernels[name], transform)
     theta = fit(likelihood).theta
-    observations = likelihood.observations
-    errors, variances = leave_one_out(likelihood.factor(theta), observations.values - theta[-1])
-    densities = -0.5 * (errors.square() / variances + variances.log())
-    # The density of what was measured, not of what was modelled.
-    originals = transform.inverse(observations.location + observations.scale * observations.values)
-    densities = densities - math.log(observations.scale) + transform.log_slope(originals)
-    return _Attempt(Choice(name, transform, theta), densities)
+    process = GaussianProcess.of(measured.features, likelihood, theta, transform)
+    values = likelihood.observations.values
+    errors, variances = leave_one_out(process.factor, values - process.constant)
+    means, deviations = process.moments(values - errors, variances.sqrt())
+    tolerance = RESOLUTION * float(measured.values.std(correction=0))
+    spread = (deviations.square() + tolerance**2).sqrt()
+    away = (process.measured(values) - means) / spread
+    return _Attempt(Choice(name, transform, theta), -0.5 * away.square() - spread.log())
 
 
 def _best(attempts: list[_Attempt]) -> _Attempt:
@@ -205,7 +234,7 @@ def _best(attempts: list[_Attempt]) -> _Attempt:
     for attempt in attempts[1:]:
         lead = attempt.densities - first.densities
         error = float(lead.std()) / math.sqrt(len(lead))
-        if float(lead.mean()) > max(CERTAIN * error, best_lead):
+        if float(lead.mean()) > max(CERTAIN * error, WORTH, best_lead):
             best, best_lead = attempt, float(lead.mean())
     return best
 
@@ -213,15 +242,17 @@ def _best(attempts: list[_Attempt]) -> _Attempt:
 _CHOICES: OrderedDict[bytes, Choice] = OrderedDict()
 
 
-def _remembered(measured: Measured, only: str | None) -> Choice:
+def _remembered(
+    kind: tuple[object, ...], measured: Measured, make: Callable[[Measured], Choice]
+) -> Choice:
     """Return a choice that was made before from equal measurements, or make it."""
-    asked = (only, measured.exact, measured.features.encoding.study.parameters)
-    digest = hashlib.blake2b(repr(asked).encode())
+    space = measured.features.encoding.study.parameters
+    digest = hashlib.blake2b(repr((kind, measured.exact, space)).encode())
     for part in (measured.points, measured.values, measured.standard_errors):
         digest.update(part.numpy().tobytes())
     key = digest.digest()
     if key not in _CHOICES:
-        _CHOICES[key] = _choose(measured, only)
+        _CHOICES[key] = make(measured)
         if len(_CHOICES) > REMEMBERED:
             _CHOICES.popitem(last=False)
     _CHOICES.move_to_end(key)

@@ -27,7 +27,21 @@ def filled(file: Path, store: Path) -> None:
         opened.record_held_out(study.name, 2, {"accuracy": Measurement(0.7, 0.02)})
 
 
-def _started(store: Store, study: str, depth: int) -> int:
-    trial = store.add(study, Candidate({"rate": 0.1, "depth": depth}, sampler="sobol"), 0)
+def add_noisy_trials(store: Path, count: int) -> None:
+    """Enter more trials of the toy study, each with the standard errors of its measurements."""
+    with Store(str(store)) as opened:
+        for index in range(count):
+            depth = 1 + index % 8
+            number = _started(opened, "toy", depth, rate=0.05 * (1 + index))
+            luck = 0.02 if index % 2 else -0.02
+            measurements = {
+                "accuracy": Measurement(0.9 - 1 / depth - 0.05 * index + luck, 0.02),
+                "latency_ms": Measurement(2.0 * depth + 10.0 * luck, 0.2),
+            }
+            opened.complete("toy", number, measurements)
+
+
+def _started(store: Store, study: str, depth: int, rate: float = 0.1) -> int:
+    trial = store.add(study, Candidate({"rate": rate, "depth": depth}, sampler="sobol"), 0)
     store.start(study, trial.number, driver="test", lease_seconds=60)
     return trial.number

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Call
-from tests.cli.made_stores import filled
+from tests.cli.made_stores import add_noisy_trials, filled
 
 MOOPT = Path(sys.executable).with_name("moopt")
 
@@ -47,7 +47,7 @@ def test_the_front_as_json_is_read_by_name(call: Call) -> None:
 
     front = json.loads(answer.out)
     assert answer.status == 0
-    assert list(front) == ["study", "objectives", "hypervolume", "trials"]
+    assert list(front) == ["study", "objectives", "hypervolume", "trials", "recommended"]
     assert [trial["number"] for trial in front["trials"]] == [0, 1, 2, 3]
     assert front["trials"][2]["held_out"] == {"accuracy": {"mean": 0.7, "sem": 0.02}}
 
@@ -172,3 +172,62 @@ def test_the_store_can_be_named_by_the_environment(
     assert call("status", "toy").status == 0
     assert call("status", "toy", "--store", "moopt.db").status == 2
     assert not (folder / "moopt.db").exists()
+
+
+def test_noisy_measurements_get_a_second_front_and_both_have_names(
+    call: Call, folder: Path
+) -> None:
+    add_noisy_trials(folder / "moopt.db", 8)
+
+    answer = call("front", "toy")
+
+    measured, recommended = answer.out.split("recommended front (posterior means of the model)")
+    assert answer.status == 0
+    assert measured.startswith("measured front\n")
+    assert "knee: trial" in measured
+    assert recommended.split()[:6] == ["trial", "accuracy", "↑", "latency_ms", "↓", "chance"]
+    assert "predicted hypervolume" in recommended
+
+
+def test_the_recommended_front_as_json_has_predictions_and_chances(
+    call: Call, folder: Path
+) -> None:
+    add_noisy_trials(folder / "moopt.db", 8)
+
+    front = json.loads(call("front", "toy", "--format", "json").out)
+
+    first = front["recommended"][0]
+    assert list(first) == ["number", "predicted", "chance"]
+    assert list(first["predicted"]) == ["accuracy", "latency_ms"]
+    assert list(first["predicted"]["accuracy"]) == ["mean", "sd"]
+    assert 0 <= first["chance"] <= 1
+
+
+def test_few_trials_have_no_recommended_front(call: Call) -> None:
+    assert json.loads(call("front", "toy", "--format", "json").out)["recommended"] is None
+    assert "recommended" not in call("front", "toy").out
+
+
+def test_the_recommended_front_can_be_left_out(call: Call, folder: Path) -> None:
+    add_noisy_trials(folder / "moopt.db", 8)
+
+    table = call("front", "toy", "--measured-only")
+    front = json.loads(call("front", "toy", "--measured-only", "--format", "json").out)
+
+    assert "recommended" not in table.out
+    assert front["recommended"] is None
+
+
+def test_the_measured_front_alone_does_not_wait_for_torch(folder: Path) -> None:
+    add_noisy_trials(folder / "moopt.db", 8)
+    program = (
+        "import sys; from moopt.cli.app import main\n"
+        "try: main(['front', 'toy', '--measured-only'])\n"
+        "finally: assert 'torch' not in sys.modules"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, cwd=folder, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -9,6 +9,7 @@ from moopt.reports.page import report_page
 from moopt.study.study import Study
 from moopt.study.trials import Trial, TrialState
 from tests.reports.made_trials import (
+    completed,
     crashed,
     front_of_three,
     many_objectives,
@@ -114,3 +115,16 @@ def test_a_browser_draws_the_front_without_a_fault(study: Study, tmp_path: Path)
     assert "main-svg" in front
     assert page.count("main-svg") > 3
     assert 'class="point"' in page or "gl-canvas" in page
+
+
+def test_a_noisy_study_shows_the_measured_and_the_recommended_front_by_name() -> None:
+    page = report_page(two_objectives(), [completed(n, 0.5 + 0.05 * n, 9.0 + n) for n in range(8)])
+
+    measured = page.index("<h2>The measured front</h2>")
+    recommended = page.index("<h2>The recommended front (posterior means of the model)</h2>")
+    assert measured < recommended < page.index("<h2>Search and held-out data</h2>")
+    assert "<th>chance</th>" in page[recommended:]
+
+
+def test_a_study_with_few_trials_shows_the_measured_front_alone() -> None:
+    assert "recommended front" not in report_page(two_objectives(), front_of_three())

@@ -1,12 +1,16 @@
 import math
+from collections.abc import Sequence
+from multiprocessing import get_context
 
 import pytest
 
 from moopt.optimizer import Optimizer
-from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.bayesian import ACQUISITIONS, BayesianSampler
+from moopt.study.conditions import When
 from moopt.study.objectives import Maximize, Minimize, Objective, OutcomeConstraint
-from moopt.study.parameters import Continuous, Parameters
+from moopt.study.parameters import Categorical, Continuous, Parameters, Value
 from moopt.study.study import Study
+from moopt.study.trials import Measurement, Trial, TrialState
 
 DIMENSIONS = 3
 ZDT1_VOLUME = 120.0 + 2 / 3
@@ -38,8 +42,8 @@ def regret(sampler: str, seed: int, trials: int) -> float:
 
 @pytest.mark.slow
 def test_the_front_of_zdt1_is_nearly_reached_where_random_search_is_far_away() -> None:
-    assert regret("bayesian", 0, 24) < 0.2
-    assert regret("random", 0, 24) > 2.0
+    assert regret("bayesian", 0, 18) < 0.2
+    assert regret("random", 0, 18) > 2.0
 
 
 @pytest.mark.slow
@@ -53,8 +57,9 @@ def test_the_search_stays_away_from_what_crashes_and_what_is_not_allowed() -> No
         ],
         outcome_constraints=[OutcomeConstraint("c", at_most=0.5)],
     )
-    optimizer = Optimizer(study, sampler=BayesianSampler(initial_trials=8), seed=3)
-    for _ in range(24):
+    sampler = BayesianSampler(initial_trials=8, surrogate="matern")
+    optimizer = Optimizer(study, sampler=sampler, seed=3)
+    for _ in range(18):
         (trial,) = optimizer.ask()
         x, y = trial.parameters["x"], trial.parameters["y"]
         if x > 0.7:
@@ -62,9 +67,116 @@ def test_the_search_stays_away_from_what_crashes_and_what_is_not_allowed() -> No
         else:
             optimizer.tell(trial.number, {"a": x, "b": 1 - x + y, "c": y})
 
-    later = optimizer.trials[12:]
+    later = optimizer.trials[8:]
     # The best feasible points lie on the edge of the crash, so some tries beyond it are right.
-    assert sum(trial.failure is not None for trial in later) <= 6
+    assert sum(trial.failure is not None for trial in later) <= 5
     # The best there is: x up to 0.7 without crashing, y at its limit of 0.5.
     ideal = sum(0.7 / 1000 * (1.5 - 0.7 * step / 1000) for step in range(1000))
     assert optimizer.front().hypervolume() > 0.9 * ideal
+
+
+NUMBERS = Study(
+    "numbers",
+    parameters=[Continuous("x", 0, 1), Continuous("y", 0, 1)],
+    objectives=[
+        Objective("a", Maximize, reference=-1.0),
+        Objective("b", Minimize, reference=2.0),
+    ],
+)
+MIXED = Study(
+    "mixed",
+    parameters=[
+        Continuous("x", 0, 1),
+        Categorical("kind", ["p", "q", "r"]),
+        Continuous("y", 0, 1, when=When("kind", "q")),
+    ],
+    objectives=NUMBERS.objectives,
+)
+
+
+def completed(count: int, study: Study = NUMBERS) -> list[Trial]:
+    """Return trials that were proposed by quasi-random search and measured."""
+    optimizer = Optimizer(study, sampler="sobol")
+    return [_measured(trial) for trial in optimizer.ask(count)]
+
+
+def _measured(trial: Trial) -> Trial:
+    x, y = (float(str(trial.parameters.get(name, 0.5))) for name in ("x", "y"))
+    extra = 0.1 * (trial.parameters.get("kind") == "q")
+    values = {"a": Measurement(math.sin(4 * x) - y**2 + extra), "b": Measurement(x + y)}
+    return Trial(trial.number, trial.parameters, state=TrialState.COMPLETED, measurements=values)
+
+
+def proposal(study: Study, trials: Sequence[Trial], count: int = 1) -> list[dict[str, Value]]:
+    candidates = BayesianSampler(initial_trials=4).propose(study, trials, count, seed=3)
+    return [dict(each.parameters) for each in candidates]
+
+
+def test_a_candidate_notes_how_every_outcome_is_modelled() -> None:
+    (candidate,) = BayesianSampler(surrogate="rbf").propose(NUMBERS, completed(8), 1, seed=0)
+
+    assert candidate.sampler == "bayesian"
+    assert candidate.notes == {"surrogate": "a: squared exponential; b: squared exponential"}
+
+
+@pytest.mark.parametrize(
+    ("study", "kernel"),
+    [
+        (NUMBERS, "matern"),
+        (NUMBERS, "rbf"),
+        (NUMBERS, "quadratic"),
+        (MIXED, "matern"),
+        (MIXED, "additive"),
+    ],
+    ids=["matern", "rbf", "quadratic", "mixed-matern", "mixed-additive"],
+)
+def test_every_surrogate_proposes_something_new(study: Study, kernel: str) -> None:
+    trials = completed(8, study)
+
+    candidates = BayesianSampler(surrogate=kernel).propose(study, trials, 2, seed=0)
+
+    new = [dict(each.parameters) for each in candidates]
+    assert new[0] != new[1]
+    assert not [each for each in new if each in [dict(trial.parameters) for trial in trials]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_every_acquisition_proposes_what_is_good(acquisition: str) -> None:
+    sampler = BayesianSampler(surrogate="matern", acquisition=acquisition)
+
+    (candidate,) = sampler.propose(MIXED, completed(10, MIXED), 1, seed=0)
+
+    # On the front a rises with x up to pi / 8 and b with x and y: there y is small.
+    assert float(str(candidate.parameters["x"])) < 0.6
+    assert float(str(candidate.parameters.get("y", 0.0))) < 0.3
+
+
+@pytest.mark.parametrize("study", [NUMBERS, MIXED], ids=["numbers", "mixed"])
+def test_trials_without_a_model_to_learn_are_spread_evenly(study: Study) -> None:
+    (candidate,) = BayesianSampler().propose(study, completed(3, study), 1, seed=0)
+
+    assert candidate.sampler == "sobol"
+
+
+@pytest.mark.slow
+def test_proposals_are_the_same_in_a_new_process_that_was_asked_nothing_else() -> None:
+    arguments = [(study, completed(11, study), 2) for study in (NUMBERS, MIXED)]
+    before = [proposal(NUMBERS, completed(count)) for count in (5, 9)]
+
+    here = [proposal(*each) for each in arguments]
+
+    with get_context("spawn").Pool(1) as pool:
+        there = pool.starmap(proposal, arguments)
+    assert here == there
+    assert here[0][:1] not in before
+
+
+def test_trials_that_are_running_are_not_proposed_again() -> None:
+    trials = completed(8)
+    (first,) = proposal(NUMBERS, trials)
+    running = Trial(8, first, state=TrialState.RUNNING)
+
+    (second,) = proposal(NUMBERS, [*trials, running])
+
+    assert max(abs(float(str(first[name])) - float(str(second[name]))) for name in "xy") > 0.05

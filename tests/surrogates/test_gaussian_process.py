@@ -1,147 +1,178 @@
-import math
-
 import pytest
 import torch
 from botorch.fit import fit_gpytorch_mll
 from botorch.models.gp_regression import SingleTaskGP
-from botorch.posteriors.posterior_list import PosteriorList
+from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
 from gpytorch.mlls import ExactMarginalLogLikelihood
+from torch import Tensor
 
-from moopt.encoding.space import SpaceEncoding
-from moopt.encoding.training_data import training_data
-from moopt.study.objectives import Maximize, Minimize, Objective
-from moopt.study.parameters import Continuous
-from moopt.study.study import Study
-from moopt.study.trials import Failure, FailureKind, Measurement, Trial, TrialState
-from moopt.surrogates.formula import formula_model
-from moopt.surrogates.gaussian_process import gaussian_process
-from moopt.surrogates.noise import FLOOR, LEARNED_FLOOR, PRIOR_LOCATION, learned_variance
-from moopt.surrogates.outcomes import fit_outcomes, with_success
-
-STUDY = Study(
-    "learned",
-    parameters=[Continuous("x", 0, 1), Continuous("y", 0, 1)],
-    objectives=[
-        Objective("a", Maximize, reference=0.0),
-        Objective("size", Minimize, formula=lambda p: p["x"] ** 2 + 3 * p["y"]),
-    ],
+from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.selection import Measured, learned_process
+from tests.surrogates.made_kernels import normal, uniform
+from tests.surrogates.made_processes import (
+    SPACES,
+    TRANSFORMS,
+    UNKNOWN,
+    measured_in,
+    points_of,
+    process_of,
 )
+from tests.surrogates.made_spaces import numbers
+from tests.surrogates.slow_twins import condition
+
+PLANE = numbers(2)
+GRID = torch.cartesian_prod(*[torch.linspace(0, 1, 9, dtype=torch.float64)] * 2)
+
+each_kernel = pytest.mark.parametrize("kernel", SPACES)
 
 
-def sine(count: int, noise: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    points = torch.rand(count, 1, generator=generator, dtype=torch.float64)
-    clean = torch.sin(6 * points[:, 0])
-    return points, clean + noise * torch.randn(count, generator=generator, dtype=torch.float64)
+def noisy_waves(errors: float, *, exact: bool = False) -> Measured:
+    points = uniform(30, 2)
+    values = (6 * points[:, 0]).sin() + points[:, 1].square() + 0.1 * normal(30)
+    return Measured(PLANE, points, 50 + 10 * values, torch.full((30,), errors).double(), exact)
 
 
-@pytest.mark.parametrize("known", [None, 0.1])
-def test_noise_of_one_kind_gives_the_stock_fit(known: float | None) -> None:
-    points, values = sine(20, 0.1)
-    errors = torch.full_like(values, math.nan if known is None else known)
-    stock = SingleTaskGP(points, values[:, None], None if known is None else (errors**2)[:, None])
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(stock.likelihood, stock))
-
-    ours = gaussian_process("a", points, values, errors)
-
-    grid = torch.linspace(0, 1, 21, dtype=torch.float64)[:, None]
-    assert torch.allclose(ours.posterior(grid).mean, stock.posterior(grid).mean, atol=1e-6)
-    assert torch.allclose(ours.posterior(grid).variance, stock.posterior(grid).variance, atol=1e-6)
-
-
-def test_the_learned_variance_maximizes_the_marginal_posterior() -> None:
-    # With the function known to be zero, measurements are independent and the posterior of their
-    # variance has a closed form, whose maximum a grid finds.
-    values = sine(40, 0.5)[1] * 0 + torch.linspace(-1, 1, 40, dtype=torch.float64)
-    unknown = torch.ones(40, dtype=torch.bool)
-    logs = torch.linspace(math.log(LEARNED_FLOOR), 2, 20001, dtype=torch.float64)
-    energy = values.square().sum()
-    posterior = -20 * logs - energy / 2 * (-logs).exp() - (logs - PRIOR_LOCATION) ** 2 / 2 - logs
-
-    estimate = learned_variance(values, torch.zeros_like(values), unknown)
-
-    assert math.log(estimate) == pytest.approx(float(logs[posterior.argmax()]), abs=1e-3)
-
-
-@pytest.mark.slow
-def test_unknown_noise_is_learned_beside_known_noise() -> None:
-    points, values = sine(60, 0.0)
-    generator = torch.Generator().manual_seed(3)
-    unknown = torch.arange(60) % 2 == 0
-    noise = 0.4 * torch.randn(60, generator=generator, dtype=torch.float64)
-    values = values + torch.where(unknown, noise, 0.0)
-    errors = torch.where(unknown, math.nan, 1e-3).double()
-
-    model = gaussian_process("a", points, values, errors)
-
-    learned = float(model.likelihood.noise[unknown].mean())
-    assert math.log(learned) == pytest.approx(
-        _best_log_noise(model, points, values, errors), abs=0.01
+def botorch_fit(measured: Measured, kernel: str) -> SingleTaskGP:
+    known = None if measured.standard_errors.isnan().any() else measured.standard_errors.square()
+    model = SingleTaskGP(
+        measured.points,
+        measured.values[:, None],
+        None if known is None else known[:, None],
+        covar_module=get_covar_module_with_dim_scaled_prior(2, use_rbf_kernel=kernel == "rbf"),
     )
-    # The exact half pins the function down although the other half is noisy.
-    grid = torch.linspace(0.1, 0.9, 17, dtype=torch.float64)[:, None]
-    assert (model.posterior(grid).mean[:, 0] - torch.sin(6 * grid[:, 0])).abs().max() < 0.05
+    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+    return model
 
 
-def _best_log_noise(
-    model: SingleTaskGP, points: torch.Tensor, values: torch.Tensor, errors: torch.Tensor
-) -> float:
-    """Find the unknown noise on a grid: the largest log marginal likelihood plus log prior."""
-    targets = (values - values.mean()) / values.std()
-    known = errors.square() / values.var()
-    with torch.no_grad():
-        kernel = model.covar_module(points).to_dense()
-        residual = targets - model.mean_module(points)
-    grid = torch.linspace(-8, 2, 2001, dtype=torch.float64)
-    noise = torch.where(known.isnan(), grid.exp()[:, None], known.clamp_min(FLOOR))
-    factor = torch.linalg.cholesky(kernel + torch.diag_embed(noise))
-    solved = torch.cholesky_solve(residual[:, None], factor)[..., 0]
-    likelihood = -(solved @ residual) / 2 - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    return float(grid[(likelihood - (grid - PRIOR_LOCATION) ** 2 / 2 - grid).argmax()])
+def theirs_as_ours(model: SingleTaskGP, process: GaussianProcess) -> Tensor:
+    theta = process.theta.clone()
+    theta[:2] = model.covar_module.lengthscale[0].log()
+    theta[-4] = model.likelihood.noise[0].log()
+    theta[-1] = model.mean_module.constant
+    return theta.detach()
 
 
-def test_a_constant_outcome_gives_a_constant_model() -> None:
-    points, _ = sine(6, 0.0)
-    constant = torch.full((6,), 2.5, dtype=torch.float64)
+@pytest.mark.parametrize("kernel", ["rbf", "matern"])
+@pytest.mark.parametrize(("errors", "exact"), [(UNKNOWN, False), (1.0, True)])
+def test_a_fitted_process_is_that_of_botorch(kernel: str, errors: float, *, exact: bool) -> None:
+    measured = noisy_waves(errors, exact=exact)
+    theirs = botorch_fit(measured, kernel)
 
-    model = gaussian_process("a", points, constant, torch.full_like(constant, math.nan))
+    ours = learned_process(measured, kernel)
 
-    assert torch.allclose(model.posterior(points).mean, constant[:, None], atol=1e-6)
-
-
-def test_a_formula_is_exact_and_has_its_own_gradient() -> None:
-    model = formula_model(SpaceEncoding.of(STUDY), STUDY.objectives[1])
-    points = torch.tensor([[0.5, 0.25], [0.0, 1.0]], dtype=torch.float64, requires_grad=True)
-
-    mean = model.posterior(points).mean
-    mean.sum().backward()
-
-    # Minimized, hence negated: -(x² + 3y), with slopes -2x and -3.
-    assert mean[:, 0].tolist() == pytest.approx([-1.0, -3.0])
-    assert points.grad is not None
-    assert points.grad[0].tolist() == pytest.approx([-1.0, -3.0])
-    assert points.grad[1].tolist() == pytest.approx([0.0, -3.0], abs=1e-3)
+    mean, covariance = ours.predict(GRID)
+    means, deviations = ours.moments(mean, covariance.diagonal().sqrt())
+    expected = theirs.posterior(GRID)
+    assert (means - expected.mean[:, 0]).abs().max() < 3e-3 * measured.values.std()
+    assert torch.allclose(deviations, expected.variance[:, 0].sqrt(), rtol=3e-3)
 
 
-def trial(number: int, x: float, *, failed: bool = False) -> Trial:
-    if failed:
-        failure = Failure(FailureKind.CANDIDATE, "diverged")
-        return Trial(number, {"x": x, "y": 0.5}, state=TrialState.FAILED, failure=failure)
-    measured = {"a": Measurement(math.sin(x)), "size": Measurement(x**2 + 1.5, 0.0)}
-    return Trial(number, {"x": x, "y": 0.5}, state=TrialState.COMPLETED, measurements=measured)
+@pytest.mark.parametrize("kernel", ["rbf", "matern"])
+@pytest.mark.parametrize(("errors", "exact"), [(UNKNOWN, False), (1.0, True)])
+def test_no_hyperparameters_of_botorch_are_more_probable(
+    kernel: str, errors: float, *, exact: bool
+) -> None:
+    measured = noisy_waves(errors, exact=exact)
+    ours = learned_process(measured, kernel)
+
+    theirs = theirs_as_ours(botorch_fit(measured, kernel), ours)
+
+    log_posterior = ours.likelihood.log_posterior
+    assert log_posterior(ours.theta)[0] > log_posterior(theirs)[0] - 1e-4
 
 
-def test_failed_trials_teach_where_success_is_unlikely() -> None:
-    trials = [trial(n, n / 16, failed=n > 8) for n in range(16)]
-    encoding = SpaceEncoding.of(STUDY)
-    data = training_data(STUDY, encoding, trials)
+@each_kernel
+@pytest.mark.parametrize("errors", [UNKNOWN, 0.05])
+def test_a_prediction_is_the_dense_conditional_distribution(kernel: str, errors: float) -> None:
+    process = process_of(kernel, errors=errors)
+    points = points_of(process.features, 5, seed=1)
+    likelihood, theta = process.likelihood, process.kernel_theta
+    here, there = process.features.of_points(points), likelihood.features
+    seen = process.kernel.gram(there, there, theta).matrix + likelihood.noise(process.theta).diag()
 
-    model, data = with_success(fit_outcomes(encoding, data), data)
+    mean, covariance = process.predict(points)
 
-    ends = torch.tensor([[0.1, 0.5], [0.9, 0.5]], dtype=torch.float64)
-    posterior = model.posterior(ends)
-    assert isinstance(posterior, PosteriorList)
-    success = posterior.mean[:, -1]
-    assert success[0] > 0.8
-    assert success[1] < 0.2
-    assert [limit.outcome for limit in data.limits] == [2]
+    away, expected = condition(
+        process.kernel.gram(here, here, theta).matrix,
+        process.kernel.gram(here, there, theta).matrix,
+        seen,
+        likelihood.observations.values - process.constant,
+    )
+    assert torch.allclose(mean, process.constant + away, atol=1e-6)
+    assert torch.allclose(covariance, expected, atol=1e-6)
+
+
+def test_exact_measurements_are_interpolated() -> None:
+    measured = measured_in(numbers(3), errors=0.0, exact=True)
+    process = process_of(measured=measured)
+
+    mean, covariance = process.predict(measured.points)
+
+    assert torch.allclose(process.measured(mean), measured.values, atol=1e-4)
+    assert float(covariance.diagonal().max()) < 1e-4
+
+
+def test_draws_have_the_covariance_of_the_prediction() -> None:
+    process, points = process_of(), points_of(SPACES["matern"], 5, seed=1)
+    mean, covariance = process.predict(points)
+
+    draws = process.sample(points, torch.cat([torch.zeros(1, 5), torch.eye(5)]).double())
+
+    # The columns of the factor of the covariance are what the unit vectors become.
+    factor = (draws[1:] - mean).mT
+    assert torch.allclose(draws[0], mean)
+    assert torch.allclose(factor @ factor.mT, covariance, atol=1e-6)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_moments_are_those_of_measured_draws(transform: str) -> None:
+    process = process_of(transform=transform)
+    mean, deviation = torch.tensor([0.3, -0.8]).double(), torch.tensor([0.5, 0.2]).double()
+    draws = torch.special.ndtri((torch.arange(20000).double() + 0.5) / 20000)
+
+    means, deviations = process.moments(mean, deviation)
+
+    values = process.measured(mean + deviation * draws[:, None])
+    assert torch.allclose(means, values.mean(dim=0), rtol=1e-4)
+    assert torch.allclose(deviations, values.std(dim=0), rtol=1e-3)
+
+
+def test_moments_under_the_logarithm_are_log_normal() -> None:
+    process = process_of(transform="log")
+    mean, deviation = torch.tensor([0.3, -0.8]).double(), torch.tensor([0.5, 0.2]).double()
+    observations = process.likelihood.observations
+    location = observations.location + observations.scale * mean
+    variance = (observations.scale * deviation).square()
+
+    means, deviations = process.moments(mean, deviation)
+
+    expected = (location + variance / 2).exp()
+    assert torch.allclose(means, expected)
+    assert torch.allclose(deviations, expected * torch.expm1(variance).sqrt(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_moments_are_differentiable(transform: str) -> None:
+    process = process_of(transform=transform)
+    mean = torch.tensor([0.3, -0.8]).double().requires_grad_()
+    deviation = torch.tensor([0.5, 0.2]).double().requires_grad_()
+
+    assert torch.autograd.gradcheck(process.moments, (mean, deviation))
+
+
+def test_a_process_says_in_words_what_it_is() -> None:
+    assert process_of("rbf").description == "squared exponential"
+    assert process_of("quadratic", "log").description == "quadratic of the log"
+    assert process_of("additive").description == "Matérn-5/2 plus sums"
+
+
+def test_a_constant_outcome_is_predicted_everywhere() -> None:
+    measured = measured_in(PLANE)
+    constant = torch.full_like(measured.values, 2.5)
+
+    process = learned_process(Measured(PLANE, measured.points, constant, constant * UNKNOWN))
+
+    mean, covariance = process.predict(GRID)
+    means, deviations = process.moments(mean, covariance.diagonal().sqrt())
+    assert means.tolist() == pytest.approx([2.5] * len(GRID))
+    assert float(deviations.max()) < 1.0

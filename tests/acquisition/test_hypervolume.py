@@ -1,0 +1,106 @@
+import pytest
+import torch
+from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.sampling.normal import SobolQMCNormalSampler
+from torch import Tensor
+
+from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
+from moopt.surrogates.botorch_models import botorch_model
+from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.outcomes import Outcomes
+from tests.acquisition.brute_force import log_gain_by_drawing
+from tests.surrogates.made_kernels import uniform
+from tests.surrogates.made_outcomes import SITUATIONS, outcomes_in, outcomes_of
+
+CANDIDATES = uniform(8, 1, 2, seed=5)
+WORTH = -6.5
+"""Log gains above which a few thousand draws tell them."""
+
+each_situation = pytest.mark.parametrize("situation", SITUATIONS)
+
+
+def values(outcomes: Outcomes, fronts: int = 256) -> Tensor:
+    return noisy_hypervolume_improvement(outcomes, 0, fronts)(CANDIDATES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("situation", ["three", "limited", "computed", "computed_third"])
+def test_the_gain_is_that_of_joint_draws(situation: str) -> None:
+    outcomes = outcomes_in(situation)
+    expected = log_gain_by_drawing(outcomes, CANDIDATES[:, 0], 2000)
+
+    found = values(outcomes)
+
+    worth = expected > WORTH
+    assert worth.sum() >= 2
+    assert torch.allclose(found[worth], expected[worth], atol=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("situation", ["two", "noisy", "pending"])
+def test_the_gain_is_that_of_botorch(situation: str) -> None:
+    outcomes = outcomes_in(situation)
+    data = outcomes.data
+    theirs = qLogNoisyExpectedHypervolumeImprovement(
+        botorch_model(outcomes),
+        data.reference_point,
+        data.points,
+        SobolQMCNormalSampler(torch.Size([1024]), seed=0),
+        X_pending=data.pending if len(data.pending) else None,
+        tau_relu=1e-8,
+        tau_max=1e-4,
+        fat=False,
+    )
+
+    found = values(outcomes)
+
+    expected = theirs(CANDIDATES)
+    worth = expected > WORTH
+    assert worth.sum() >= 2
+    assert torch.allclose(found[worth], expected[worth], atol=0.15)
+
+
+def test_with_nothing_feasible_the_value_is_the_probability_to_become_so() -> None:
+    outcomes = outcomes_of(2, limit=-1.0)
+    process = outcomes.surrogates[2]
+    assert isinstance(process, GaussianProcess)
+    mean, covariance = process.predict(CANDIDATES[:, 0])
+    means, deviations = process.moments(mean, covariance.diagonal().sqrt())
+
+    found = values(outcomes, fronts=4)
+
+    expected = torch.special.log_ndtr((-1.0 - means) / deviations)
+    assert torch.allclose(found, expected, rtol=1e-3)
+
+
+def test_a_pending_trial_leaves_little_to_gain_where_it_is() -> None:
+    outcomes, there = outcomes_of(2, noise=0.01), CANDIDATES[[6]]
+    before = noisy_hypervolume_improvement(outcomes, 0, 32)(there)
+
+    after = noisy_hypervolume_improvement(outcomes.with_pending(there[0, 0]), 0, 32)(there)
+
+    assert float(after) < float(before) - 3.0
+
+
+@each_situation
+def test_slopes_are_those_of_finite_differences(situation: str) -> None:
+    outcomes = outcomes_in(situation)
+    acquisition = noisy_hypervolume_improvement(outcomes, 0, 4)
+    candidates = CANDIDATES[[0, 1, 6]].clone().requires_grad_()
+
+    (slopes,) = torch.autograd.grad(acquisition(candidates).sum(), candidates)
+
+    steps = 1e-6 * torch.eye(2).double()[:, None, None, :]
+    ahead, behind = (
+        torch.stack([acquisition(CANDIDATES[[0, 1, 6]] + sign * step) for step in steps], dim=-1)
+        for sign in (1.0, -1.0)
+    )
+    assert torch.allclose(slopes[:, 0], (ahead - behind) / 2e-6, rtol=1e-3, atol=1e-3)
+
+
+def test_few_fronts_are_enough_for_the_order_of_candidates() -> None:
+    outcomes = outcomes_in("two")
+
+    few, many = values(outcomes, fronts=8), values(outcomes)
+
+    assert few.argmax() == many.argmax()
