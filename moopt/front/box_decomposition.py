@@ -24,10 +24,15 @@ def nondominated_boxes(
     front = np.unique(above[is_nondominated(above)], axis=0)[::-1]
     if len(reference_point) == 2:
         return _strips(front, reference_point)
+    # Ranks in place of coordinates: what defines a bound is unique where no two points are level,
+    # and boxes between points that are have no volume in the end.
+    order = front.argsort(axis=0, kind="stable")
+    ranks = order.argsort(axis=0) + 1.0
     # Local lower bounds of the region, each with the points that define its coordinates.
-    corners = reference_point[None].copy()
-    definers = _dummies(reference_point)[None]
-    for point in front:
+    zero = np.zeros_like(reference_point)
+    corners = zero[None].copy()
+    definers = _dummies(zero)[None]
+    for point in ranks:
         below = (corners < point).all(axis=1)
         raised, raised_definers = _raised(corners[below], definers[below], point)
         corners = np.concatenate([corners[~below], raised])
@@ -35,6 +40,11 @@ def nondominated_boxes(
     upper = np.full_like(corners, np.inf)
     for objective in range(1, corners.shape[1]):
         upper[:, objective] = definers[:, :objective, objective].min(axis=1)
+    levels = np.vstack([reference_point, np.sort(front, axis=0), np.full_like(zero, np.inf)])
+    corners, upper = (
+        np.take_along_axis(levels, np.minimum(each, len(front) + 1).astype(int), axis=0)
+        for each in (corners, upper)
+    )
     real = (corners < upper).all(axis=1)
     return corners[real], upper[real]
 

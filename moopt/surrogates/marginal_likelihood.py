@@ -59,7 +59,7 @@ class Likelihood:
         """Return the noise variance of each observation."""
         learned, seed, share = theta[-4:-1].exp()
         known = self.observations.variances
-        effective = known if self.exact else share * known + seed
+        effective = known if self.exact else share * known + seed / self.observations.repeats
         return torch.where(known.isnan(), learned / self.observations.repeats, effective)
 
     def kernel_part(self, theta: Float[Tensor, " p"]) -> Float[Tensor, " k"]:
@@ -119,7 +119,8 @@ class Likelihood:
         gradient = theta.new_zeros(4)
         gradient[0] = (weights * noise)[learned].sum()
         if not self.exact:
-            gradient[1] = weights[~learned].sum() * theta[-3].exp()
+            own = weights / self.observations.repeats
+            gradient[1] = own[~learned].sum() * theta[-3].exp()
             gradient[2] = (weights * known)[~learned].sum() * theta[-2].exp()
         return gradient
 

@@ -32,13 +32,13 @@ class Observations:
     """Known noise variance of each value. NaN: learned."""
 
     repeats: Float[Tensor, " n"]
-    """How many measurements a value with learned noise is the mean of."""
+    """How many measurements a value is the mean of."""
 
     scatter: float
     """Sum of squares of repeats around their means, where noise is learned."""
 
     spare: int
-    """How many repeats there are beyond the first."""
+    """How many repeats there are beyond the first, where noise is learned."""
 
     location: float
     scale: float
@@ -81,14 +81,14 @@ def observe(
     first = first[order]
     merged = torch.where(learned[first], torch.nan, (1.0 / total)[order])
     scatter = ((standard - means[index]).square() * learned).sum()
-    repeats = torch.where(learned[first], counts[order].to(standard), 1.0)
+    repeats = counts[order].to(standard)
     return Observations(
         points[first],
         means[order],
         merged,
         repeats,
         float(scatter),
-        int((repeats - 1).sum()),
+        int(((repeats - 1) * learned[first]).sum()),
         location,
         scale,
     )

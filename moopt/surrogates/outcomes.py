@@ -9,11 +9,16 @@ from torch import Tensor
 
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import Limit, TrainingData
-from moopt.errors import SurrogateError
+from moopt.errors import SelectionError, SurrogateError
 from moopt.surrogates.features import Features
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
-from moopt.surrogates.selection import Measured, learned_process, usual_kernel
+from moopt.surrogates.selection import (
+    ANYWHERE,
+    Measured,
+    kernels_for,
+    learned_process,
+)
 
 LIKELY = 0.8
 """A candidate is worth trying where more than so large a share of its like succeeded."""
@@ -58,9 +63,16 @@ def learn_outcomes(
         kernel: The kernel of all outcomes, by name. None: chosen for each.
 
     Raises:
+        SelectionError: The kernel does not suit the space.
         SurrogateError: An outcome was never measured, or no process fits it.
     """
     features = Features.of(encoding)
+    suitable = kernels_for(features)
+    if kernel is not None and kernel not in suitable:
+        raise SelectionError(
+            f"there is no surrogate {kernel!r} for the parameters of study "
+            f"{encoding.study.name!r}; choose from {list(suitable)}, or leave it to be chosen"
+        )
     formulas = {each.name: each for each in encoding.study.objectives if each.formula is not None}
     surrogates: list[Surrogate] = []
     for column, name in enumerate(data.names):
@@ -91,7 +103,7 @@ def _success(features: Features, data: TrainingData) -> GaussianProcess:
     points = torch.cat([data.points, data.crashed])
     values = torch.cat([torch.ones(len(data.points)), torch.zeros(len(data.crashed))]).to(points)
     unknown = torch.full_like(values, torch.nan)
-    return _learned("success", Measured(features, points, values, unknown), usual_kernel(features))
+    return _learned("success", Measured(features, points, values, unknown), ANYWHERE)
 
 
 def _learned(name: str, measured: Measured, kernel: str | None) -> GaussianProcess:

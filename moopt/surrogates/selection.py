@@ -17,7 +17,7 @@ from moopt.surrogates.fitting import fit
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.marginal_likelihood import Likelihood, leave_one_out
-from moopt.surrogates.observations import observe
+from moopt.surrogates.observations import fenced, observe
 from moopt.surrogates.outcome_transforms import IDENTITY, OutcomeTransform, fitting_transforms
 
 FIRST_CHOICE = 8
@@ -42,10 +42,17 @@ RESOLUTION = 0.02
 """Error of a prediction that hardly changes a front, as a share of the spread of an outcome: what
 is predicted better than that earns nothing more."""
 
+ANYWHERE = "matern"
+"""The kernel that every space has and that expects least."""
+
 ENOUGH_TO_TRANSFORM = 16
 
 MANY_QUADRATIC = 30
 """Groups up to which a quadratic surface is considered."""
+
+QUADRATIC_FROM = 3
+"""Measurements per group from which it is: with fewer, all that it knows of the corners of the
+space is that they may be good. For that reason it does not come first, either."""
 
 REMEMBERED = 512
 
@@ -65,7 +72,7 @@ def kernels_for(features: Features) -> dict[str, Kernel]:
     if not features.categorical:
         kernels: dict[str, Kernel] = {"rbf": smooth, "matern": rough}
         if features.plain and features.group_count <= MANY_QUADRATIC:
-            return {"quadratic": Quadratic(smooth), **kernels}
+            kernels["quadratic"] = Quadratic(smooth)
         return kernels
     numeric = [g for g in range(features.group_count) if g not in features.categorical]
     members = [[group] for group in features.categorical] + ([numeric] if numeric else [])
@@ -158,11 +165,6 @@ def learned_process(measured: Measured, kernel: str | None = None) -> GaussianPr
     )
 
 
-def usual_kernel(features: Features) -> str:
-    """Return the name of the kernel that a space has unless another predicts better."""
-    return next(iter(kernels_for(features)))
-
-
 def _followed(choice: Choice, measured: Measured) -> Choice:
     """Return the same choice with hyperparameters fitted to measurements, from those it has."""
     kernel = kernels_for(measured.features)[choice.kernel]
@@ -181,9 +183,10 @@ def _last_choice(count: int) -> int:
 
 
 def _usual(measured: Measured) -> Choice:
-    name, kernel = next(iter(kernels_for(measured.features).items()))
-    likelihood = measured.spread_out(MOST).likelihood(kernel, IDENTITY)
-    return Choice(name, IDENTITY, fit(likelihood).theta)
+    likelihood = measured.spread_out(MOST).likelihood(
+        kernels_for(measured.features)[ANYWHERE], IDENTITY
+    )
+    return Choice(ANYWHERE, IDENTITY, fit(likelihood).theta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,8 @@ class _Attempt:
 def _choose(measured: Measured, only: str | None) -> Choice:
     measured = measured.spread_out(MOST)
     kernels = kernels_for(measured.features)
+    if len(measured.values) < QUADRATIC_FROM * measured.features.group_count and only is None:
+        kernels.pop("quadratic", None)
     if only is not None or len(measured.values) < FIRST_CHOICE:
         return _attempt(measured, kernels, only or next(iter(kernels)), IDENTITY).choice
     best = _best([_attempt(measured, kernels, name, IDENTITY) for name in kernels])
@@ -221,7 +226,7 @@ def _attempt(
     values = likelihood.observations.values
     errors, variances = leave_one_out(process.factor, values - process.constant)
     means, deviations = process.moments(values - errors, variances.sqrt())
-    tolerance = RESOLUTION * float(measured.values.std(correction=0))
+    tolerance = RESOLUTION * float(fenced(measured.values).std(correction=0))
     spread = (deviations.square() + tolerance**2).sqrt()
     away = (process.measured(values) - means) / spread
     return _Attempt(Choice(name, transform, theta), -0.5 * away.square() - spread.log())
