@@ -63,16 +63,12 @@ bench: .venv/ready  ## Bayesian search against random search on the demo's study
 	$(BIN)/python -m moopt.benchmarks.race $(STUDY) --samplers bayesian,random --seeds 3 \
 		--trials $(TRIALS) --workers $(WORKERS) --to bench
 
-bench-speed: .venv/bench  ## CPU seconds and memory of a proposal, beside Optuna and Ax
+bench-speed: .venv/ready  ## CPU seconds and memory of a proposal, beside Optuna and Ax
 	$(BIN)/python -m moopt.benchmarks.speed
 
-bench-quality: .venv/bench  ## hypervolume on problems with known fronts, beside random search
+bench-quality: .venv/ready  ## hypervolume on problems with known fronts, beside random search
 	$(BIN)/python -m moopt.benchmarks.quality --seeds 10 --samplers bayesian,random --to bench/quality \
 		--problems zdt1,dtlz2,branin_currin,vehicle_safety,noisy_branin_currin
-
-.venv/bench: .venv/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	@touch $@
 
 clean:  ## remove what the targets made, but not .venv
 	rm -rf $(DEMO) bench docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
