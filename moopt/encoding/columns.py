@@ -65,6 +65,13 @@ def bin_count(parameter: Integer | Categorical) -> int:
     return len(parameter.choices)
 
 
+def linear_scale(parameter: Continuous | Integer) -> tuple[float, float]:
+    """Return the value at column 0, and how far it goes up to column 1, without log scale."""
+    if isinstance(parameter, Integer):
+        return parameter.low - parameter.step / 2, float(parameter.step * bin_count(parameter))
+    return float(parameter.low), float(parameter.high - parameter.low)
+
+
 def encode_value(parameter: Parameter, value: Value) -> list[float]:
     """Return the columns of a valid value."""
     match parameter, value:

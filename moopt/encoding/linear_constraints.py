@@ -1,37 +1,40 @@
-"""Linear constraints over parameters: is a point within, and which point near it is?
+"""Linear constraints over parameters: is a point within, and which one near it is?
 
-A point outside is pulled along the line to an anchor that lies well inside until every constraint
-holds, whole numbers included.
+Values are what users gave; `moopt.encoding.linear_limits` moves them as columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, milp
-from scipy.optimize import LinearConstraint as ScipyConstraint
+from jaxtyping import Float
 
+from moopt.encoding.linear_limits import LinearLimits
 from moopt.errors import StudyError
 from moopt.study.objectives import LinearConstraint
 from moopt.study.parameters import Continuous, Integer, Value
 from moopt.study.simplex import TOLERANCE
 from moopt.study.study import Study
 
-STEPS = 256
-"""How finely the line to the anchor is searched."""
+HARD_TO_HIT = 1 / 16
+"""Where a smaller share of uniform points is within, those outside are drawn anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinearRepair:
-    """The constrained parameters of a study and a point at which all constraints hold."""
+    """The constrained parameters of a study; in arrays they are columns of the unit cube."""
 
     parameters: tuple[Continuous | Integer, ...]
     constraints: tuple[LinearConstraint, ...]
-    anchor: Mapping[str, float]
+    limits: LinearLimits | None
+    """None: there is no constraint."""
+
+    anchor: Mapping[str, Value]
+    """Where all constraints hold: the last resort."""
 
     @classmethod
     def of(cls, study: Study) -> "LinearRepair":
-        """Find the anchor.
+        """Write the constraints as rows, and see that they can be met.
 
         Raises:
             StudyError: No point satisfies all constraints.
@@ -43,34 +46,70 @@ class LinearRepair:
             if isinstance(parameter, Continuous | Integer) and parameter.name in constrained
         )
         constraints = tuple(study.linear_constraints)
-        anchor = _deepest_point(parameters, constraints) if constraints else {}
-        return cls(parameters, constraints, anchor)
+        if not constraints:
+            return cls((), (), None, {})
+        limits = LinearLimits.of(parameters, constraints)
+        middle = {each.name: _value(each, (each.low + each.high) / 2) for each in parameters}
+        anchor = cls(parameters, constraints, limits, middle).repair(middle)
+        repair = cls(parameters, constraints, limits, anchor)
+        if not repair.holds(anchor):
+            raise StudyError(
+                f"no values of {[each.name for each in parameters]} satisfy all "
+                f"{len(constraints)} linear constraints together; loosen one"
+            )
+        return repair
 
     def holds(self, values: Mapping[str, Value]) -> bool:
         """Say whether every constraint holds, up to rounding."""
         return all(_holds(constraint, values) for constraint in self.constraints)
 
-    def repair(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the values, with the constrained ones moved until every constraint holds."""
+    def repair(self, values: Mapping[str, Value], held: Collection[str] = ()) -> dict[str, Value]:
+        """Return the values, with the constrained ones moved until every constraint holds.
+
+        Args:
+            values: Of all parameters.
+            held: Whole-number parameters that are not to be moved where the others suffice.
+        """
         repaired = dict(values)
-        for step in range(STEPS + 1):
-            if self.holds(repaired):
-                break
-            share = 1.0 - step / STEPS
-            for parameter in self.parameters:
-                here, value = self.anchor[parameter.name], values[parameter.name]
-                if isinstance(value, int | float):
-                    repaired[parameter.name] = _between(parameter, here, value, share)
+        if self.limits is None or self.holds(values):
+            return repaired
+        names = [parameter.name for parameter in self.parameters]
+        numbers = np.array([_number(values[name]) for name in names])
+        kept = np.array([name in held for name in names])
+        found = self.limits.nearest(numbers, kept)
+        if found is None:
+            return repaired | dict(self.anchor)
+        for parameter, number in zip(self.parameters, found.tolist(), strict=True):
+            repaired[parameter.name] = _value(parameter, number)
         return repaired
 
+    def columns_near(
+        self, columns: Float[np.ndarray, " c"], held: Collection[str]
+    ) -> Float[np.ndarray, " c"]:
+        """Return columns of the constrained parameters near by at which every constraint holds."""
+        if self.limits is None:
+            return columns
+        values = self.limits.offsets + self.limits.slopes * columns
+        by_name: dict[str, Value] = {
+            parameter.name: _value(parameter, value)
+            for parameter, value in zip(self.parameters, values.tolist(), strict=True)
+        }
+        repaired = self.repair(by_name, held)
+        moved = np.array([_number(repaired[parameter.name]) for parameter in self.parameters])
+        return np.asarray((moved - self.limits.offsets) / self.limits.slopes)
 
-def _between(
-    parameter: Continuous | Integer, anchor: float, value: float, share: float
-) -> float | int:
-    moved = anchor + share * (value - anchor)
-    if isinstance(parameter, Integer):
-        return parameter.low + parameter.step * round((moved - parameter.low) / parameter.step)
-    return min(max(moved, parameter.low), parameter.high)
+    def spread(self, uniform: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
+        """Return columns of the constrained parameters that lie within, evenly, from uniform ones.
+
+        Where chance hits the constraints often enough, the columns are left to chance.
+        """
+        if self.limits is None:
+            return uniform
+        within = self.limits.hold(uniform)
+        if within.sum() >= HARD_TO_HIT * len(within):
+            return uniform
+        drawn = self.limits.draw(uniform)
+        return np.where(within[:, None], uniform, uniform if drawn is None else drawn)
 
 
 def _holds(constraint: LinearConstraint, values: Mapping[str, Value]) -> bool:
@@ -80,39 +119,15 @@ def _holds(constraint: LinearConstraint, values: Mapping[str, Value]) -> bool:
     return above and (constraint.at_most is None or total <= constraint.at_most + slack)
 
 
-def _deepest_point(
-    parameters: Sequence[Continuous | Integer], constraints: Sequence[LinearConstraint]
-) -> dict[str, float]:
-    """Return the point with the largest distance to the nearest limit."""
-    steps = np.array([each.step if isinstance(each, Integer) else 1.0 for each in parameters])
-    lows = np.array([float(each.low) for each in parameters])
-    highs = np.array([float(each.high) for each in parameters])
-    rows, lower, upper = [], [], []
-    for constraint in constraints:
-        row = np.array([constraint.coefficients.get(each.name, 0.0) for each in parameters])
-        offset, length = float(row @ lows), float(np.linalg.norm(row))
-        if constraint.at_least is not None:
-            rows.append([*(row * steps), -length])
-            lower.append(constraint.at_least - offset)
-            upper.append(np.inf)
-        if constraint.at_most is not None:
-            rows.append([*(row * steps), length])
-            lower.append(-np.inf)
-            upper.append(constraint.at_most - offset)
-    widths = (highs - lows) / steps
-    solution = milp(
-        c=np.array([*np.zeros(len(parameters)), -1.0]),
-        integrality=np.array([*(isinstance(each, Integer) for each in parameters), False]),
-        bounds=Bounds(np.zeros(len(parameters) + 1), np.array([*widths, np.abs(widths).max()])),
-        constraints=ScipyConstraint(np.array(rows), np.array(lower), np.array(upper)),
-    )
-    if solution.x is None:
-        raise StudyError(
-            f"no values of {[each.name for each in parameters]} satisfy all "
-            f"{len(constraints)} linear constraints together; loosen one"
-        )
-    values = lows + steps * solution.x[:-1]
-    return {
-        each.name: min(max(float(value), float(each.low)), float(each.high))
-        for each, value in zip(parameters, values, strict=True)
-    }
+def _number(value: Value) -> float:
+    if not isinstance(value, int | float):
+        raise StudyError(f"a sum needs numbers, got {value!r}")
+    return float(value)
+
+
+def _value(parameter: Continuous | Integer, number: float) -> float | int:
+    match parameter:
+        case Integer(low=low, high=high, step=step):
+            return min(max(low + step * round((number - low) / step), low), high)
+        case Continuous(low=low, high=high):
+            return min(max(number, low), high)

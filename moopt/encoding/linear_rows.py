@@ -1,43 +1,63 @@
-"""Linear constraints as inequalities over the columns of the search box."""
+"""Linear constraints over the smooth columns of the search box, the other columns given."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from moopt.encoding.columns import bin_count
+from moopt.encoding.polytope import EXACT
 from moopt.encoding.search_box import SearchBox
-from moopt.study.parameters import Continuous, Integer
+
+Row = tuple[Tensor, Tensor, float]
+"""Columns, counted among the smooth ones, coefficients and a bound."""
 
 
-def box_inequalities(box: SearchBox) -> list[tuple[Tensor, Tensor, float]]:
-    """Return each limit as (columns, coefficients, bound): coefficients · columns >= bound.
+@dataclass(frozen=True, slots=True)
+class LinearRows:
+    """What the gradient search has to keep to, in the form that BoTorch takes."""
 
-    The limits hold for relaxed whole numbers; decoding makes them hold for rounded ones.
+    inequalities: list[Row]
+    """coefficients · columns >= bound."""
+
+    equalities: list[Row]
+    """coefficients · columns = bound; none follows from the others."""
+
+
+def limits_smooth_columns(box: SearchBox) -> bool:
+    """Say whether a constraint bears on a column that a gradient may move."""
+    return bool(box.smooth()[box.constrained_columns()].any())
+
+
+def linear_rows(box: SearchBox, row: Float[Tensor, " k"]) -> LinearRows:
+    """Return the constraints on the smooth columns of a row.
+
+    They hold for relaxed whole numbers; decoding makes them hold for rounded ones.
     """
-    rows: list[tuple[Tensor, Tensor, float]] = []
-    affine = _affine_columns(box)
-    for constraint in box.encoding.study.linear_constraints:
-        names = list(constraint.coefficients)
-        factors = torch.tensor(list(constraint.coefficients.values()), dtype=torch.float64)
-        columns = torch.tensor([affine[name][0] for name in names])
-        offsets = torch.tensor([affine[name][1] for name in names], dtype=torch.float64)
-        slopes = torch.tensor([affine[name][2] for name in names], dtype=torch.float64)
-        constant = float(factors @ offsets)
-        if constraint.at_least is not None:
-            rows.append((columns, factors * slopes, constraint.at_least - constant))
-        if constraint.at_most is not None:
-            rows.append((columns, -factors * slopes, constant - constraint.at_most))
-    return rows
-
-
-def _affine_columns(box: SearchBox) -> dict[str, tuple[int, float, float]]:
-    """Return (column, value at 0, value at 1 minus value at 0) of parameters on a linear scale."""
-    affine: dict[str, tuple[int, float, float]] = {}
-    for column, block in zip(box.starts(), box.encoding.blocks, strict=True):
-        match block.parameter:
-            case Continuous(name=name, low=low, high=high, log=False):
-                affine[name] = (column, low, high - low)
-            case Integer(name=name, low=low, step=step, log=False) as integer:
-                affine[name] = (column, low - step / 2, float(step * bin_count(integer)))
-            case _:
-                continue
-    return affine
+    limits = box.encoding.repair.limits
+    if limits is None:
+        return LinearRows([], [])
+    constrained, smooth = box.constrained_columns(), box.smooth()
+    known = (~smooth[constrained]).numpy()
+    left = limits.polytope.given(known, row[constrained].numpy())
+    if left is None:
+        return LinearRows([], [])
+    place = smooth.cumsum(0) - 1
+    columns = place[constrained[smooth[constrained]]]
+    inequalities: list[Row] = []
+    equalities: list[Row] = []
+    independent = np.empty((0, len(columns)))
+    for factors, lower, upper in zip(left.rows, left.lower, left.upper, strict=True):
+        slopes = torch.from_numpy(factors)
+        if upper - lower > EXACT:
+            if np.isfinite(lower):
+                inequalities.append((columns, slopes, float(lower)))
+            if np.isfinite(upper):
+                inequalities.append((columns, -slopes, -float(upper)))
+            continue
+        more = np.vstack([independent, factors])
+        if np.linalg.matrix_rank(more, tol=EXACT) == len(more):
+            independent = more
+            equalities.append((columns, slopes, float((lower + upper) / 2)))
+    return LinearRows(inequalities, equalities)

@@ -10,31 +10,18 @@ from dataclasses import dataclass
 from typing import assert_never
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
 from moopt.encoding.activity import active_rows
-from moopt.encoding.columns import (
-    Block,
-    bin_count,
-    decode_value,
-    encode_value,
-    neutral_columns,
-    snap_bins,
-)
+from moopt.encoding.columns import Block, bin_count, neutral_columns, snap_bins
+from moopt.encoding.discrete_steps import FEW_VALUES, discrete_steps
+from moopt.encoding.simplex_box import is_limited, masks, sticks_and_bounds, weight_bounds
 from moopt.encoding.space import SpaceEncoding
-from moopt.encoding.weights import (
-    sticks_to_weights,
-    uniform_sticks,
-    usable_parts,
-    weights_to_sticks,
-)
+from moopt.encoding.weights import sticks_to_weights, uniform_sticks, weights_to_sticks
 from moopt.study.parameters import Categorical, Continuous, Integer
 from moopt.study.simplex import Simplex
-
-FEW_VALUES = 8
-"""Up to so many values an integer is searched value by value, above by gradient and rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +71,7 @@ class SearchBox:
         columns: dict[str, Tensor] = {}
         for block, part in self._parts(box):
             if isinstance(block.parameter, Simplex):
-                sticks, low, high = _sticks_and_bounds(block.parameter, part)
+                sticks, low, high = sticks_and_bounds(block.parameter, part)
                 columns[block.parameter.name] = sticks_to_weights(sticks, low, high)
             else:
                 columns[block.parameter.name] = part
@@ -106,10 +93,10 @@ class SearchBox:
             columns = points[:, block.columns]
             simplex = block.parameter
             if isinstance(simplex, Simplex):
-                mask = _masks(simplex, columns)
-                low, high = _bounds(simplex, mask)
+                mask = masks(simplex, columns)
+                low, high = weight_bounds(simplex, mask)
                 parts.append(weights_to_sticks(columns, low, high))
-                if _is_limited(simplex):
+                if is_limited(simplex):
                     parts.append(mask)
             else:
                 parts.append(columns)
@@ -130,9 +117,8 @@ class SearchBox:
                 case Simplex():
                     sticks = part[:, : block.width - 1].clamp(0, 1)
                     keys = part[:, block.width - 1 :]
-                    limited = _is_limited(block.parameter)
-                    masks = [_masks(block.parameter, keys)] if limited else []
-                    snapped.append(torch.cat([sticks, *masks], dim=-1))
+                    used = [masks(block.parameter, keys)] if is_limited(block.parameter) else []
+                    snapped.append(torch.cat([sticks, *used], dim=-1))
                 case never:
                     assert_never(never)
         return torch.cat(snapped, dim=-1)
@@ -149,7 +135,10 @@ class SearchBox:
         return self.from_uniform(engine.draw(count, dtype=torch.float64))
 
     def from_uniform(self, uniform: Float[Tensor, "n u"]) -> Float[Tensor, "n k"]:
-        """Turn independent uniform numbers into points of the box, one number a decision."""
+        """Turn independent uniform numbers into points of the box, one number a decision.
+
+        Where linear constraints leave too little room to be hit, the points are spread within it.
+        """
         parts, start = [], 0
         for block in self.encoding.blocks:
             width = _design_width(block)
@@ -164,21 +153,69 @@ class SearchBox:
                     parts.append(torch.cat([sticks, numbers[:, block.width - 1 :]], dim=-1))
                 case _:
                     parts.append(numbers)
-        return self.snap(torch.cat(parts, dim=-1))
+        rows, constrained = torch.cat(parts, dim=-1), self.constrained_columns()
+        if len(constrained):
+            spread = self.encoding.repair.spread(rows[:, constrained].numpy())
+            rows = rows.index_copy(1, constrained, torch.from_numpy(spread))
+        return self.snap(rows)
+
+    def constrained_columns(self) -> Int[Tensor, " c"]:
+        """Return the columns on which linear constraints bear."""
+        names = {parameter.name for parameter in self.encoding.repair.parameters}
+        columns = zip(self.starts(), self.encoding.blocks, strict=True)
+        return torch.tensor([c for c, block in columns if block.parameter.name in names]).long()
+
+    def within(self, rows: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        """Move every row to one near it whose values are valid as they stand."""
+        if not self.encoding.repair.constraints:
+            return self.snap(rows)
+        decode = self.encoding.decode
+        points = [decode(point) for point in self.to_points(self.snap(rows))]
+        return self.from_points(self.encoding.encode_all(points))
+
+    def active(self, rows: Float[Tensor, "n k"]) -> Bool[Tensor, "n p"]:
+        """Say which parameters count at each row, in the order of the encoding."""
+        columns = {block.parameter.name: part for block, part in self._parts(rows)}
+        by_name = {block.parameter.name: block.parameter for block in self.encoding.blocks}
+        always = torch.ones(len(rows), dtype=torch.bool)
+        return torch.stack(
+            [
+                always if each.when is None else active_rows(each.when, by_name, columns)
+                for each in by_name.values()
+            ],
+            dim=1,
+        )
+
+    def parameter_of_columns(self) -> Int[Tensor, " k"]:
+        """Return the position in the encoding of the parameter that each column belongs to."""
+        widths = torch.tensor([_box_width(block) for block in self.encoding.blocks])
+        return torch.arange(len(widths)).repeat_interleave(widths)
 
     def neighbours(self, row: Float[Tensor, " k"]) -> Float[Tensor, "n k"]:
-        """Return every row that differs in one discrete parameter by one step or one choice."""
+        """Return every row that differs in one discrete parameter by one step or one choice.
+
+        Where a linear constraint ties a parameter to others, these give way.
+        """
         found = []
         start = 0
         for block in self.encoding.blocks:
             width = _box_width(block)
             columns = slice(start, start + width)
             start += width
-            for changed in _changes(block, row[columns]):
+            for changed in discrete_steps(block, row[columns]):
                 neighbour = row.clone()
                 neighbour[columns] = changed
-                found.append(neighbour)
+                found.append(self._around(neighbour, block))
         return torch.stack(found) if found else row.new_empty(0, self.width)
+
+    def _around(self, row: Float[Tensor, " k"], changed: Block) -> Float[Tensor, " k"]:
+        columns, repair = self.constrained_columns(), self.encoding.repair
+        name = changed.parameter.name
+        if repair.limits is None or name not in {each.name for each in repair.parameters}:
+            return row
+        return row.index_copy(
+            0, columns, torch.from_numpy(repair.columns_near(row[columns].numpy(), held=[name]))
+        )
 
     def _parts(self, box: Float[Tensor, "*batch k"]) -> Iterator[tuple[Block, Tensor]]:
         start = 0
@@ -191,77 +228,10 @@ class SearchBox:
 def _box_width(block: Block) -> int:
     match block.parameter:
         case Simplex() as simplex:
-            return block.width - 1 + (block.width if _is_limited(simplex) else 0)
+            return block.width - 1 + (block.width if is_limited(simplex) else 0)
         case _:
             return block.width
 
 
 def _design_width(block: Block) -> int:
     return 1 if isinstance(block.parameter, Categorical) else _box_width(block)
-
-
-def _is_limited(simplex: Simplex) -> bool:
-    return simplex.usable < len(simplex.parts)
-
-
-def _masks(simplex: Simplex, keys: Float[Tensor, "n parts"]) -> Float[Tensor, "n parts"]:
-    masks = torch.zeros_like(keys)
-    if not _is_limited(simplex):
-        return masks + 1.0
-    for row, preference in enumerate(keys.tolist()):
-        masks[row, list(usable_parts(simplex, preference))] = 1.0
-    return masks
-
-
-def _bounds(
-    simplex: Simplex, mask: Float[Tensor, "*batch parts"]
-) -> tuple[Float[Tensor, "*batch parts"], Float[Tensor, "*batch parts"]]:
-    limits = torch.tensor(simplex.bounds, dtype=mask.dtype)
-    return limits[:, 0] * mask, limits[:, 1] * mask
-
-
-def _sticks_and_bounds(
-    simplex: Simplex, part: Float[Tensor, "*batch w"]
-) -> tuple[Tensor, Tensor, Tensor]:
-    count = len(simplex.parts)
-    sticks = part[..., : count - 1]
-    limited = _is_limited(simplex)
-    shape = (*part.shape[:-1], count)
-    mask = part[..., count - 1 :].detach() if limited else part.new_ones(shape)
-    low, high = _bounds(simplex, mask)
-    return sticks, low, high
-
-
-def _changes(block: Block, columns: Float[Tensor, " w"]) -> Iterator[Float[Tensor, " w"]]:
-    match block.parameter:
-        case Continuous():
-            return
-        case Integer() as integer:
-            yield from _integer_changes(integer, columns)
-        case Categorical(choices=choices) as categorical:
-            here = decode_value(categorical, columns.tolist())
-            for choice in choices:
-                if choice != here:
-                    yield columns.new_tensor(encode_value(categorical, choice))
-        case Simplex(parts=parts) as simplex:
-            if _is_limited(simplex):
-                sticks, mask = columns[: len(parts) - 1], columns[len(parts) - 1 :]
-                for part in (mask == 0).nonzero()[:, 0].tolist():
-                    keys = mask.clone()
-                    keys[part] = 2.0
-                    yield torch.cat([sticks, _masks(simplex, keys[None])[0]])
-        case never:
-            assert_never(never)
-
-
-def _integer_changes(
-    integer: Integer, columns: Float[Tensor, " 1"]
-) -> Iterator[Float[Tensor, " 1"]]:
-    here = decode_value(integer, columns.tolist())
-    if not isinstance(here, int):
-        return
-    few = bin_count(integer) <= FEW_VALUES
-    near = range(here - integer.step, here + integer.step + 1, integer.step)
-    for value in range(integer.low, integer.high + 1, integer.step) if few else near:
-        if value != here and integer.low <= value <= integer.high:
-            yield columns.new_tensor(encode_value(integer, value))

@@ -69,21 +69,24 @@ class SpaceEncoding:
 
     def decode(self, point: Float[Tensor, " d"]) -> dict[str, Value]:
         """Return valid parameters near to any point of the cube."""
-        values = self.repair.repair(self._nearest(point))
-        names = [block.parameter.name for block in self.blocks]
-        return {name: values[name] for name in names if name in values}
+        columns = point.tolist()
+        by_name = {block.parameter.name: block for block in self.blocks}
+        # Constrained parameters have no conditions, but others may depend on where they end up.
+        values = self.repair.repair(self._constrained(columns))
+        for parameter in parents_first(self.study.parameters):
+            name = parameter.name
+            if name not in values and is_active(parameter, values):
+                values[name] = decode_value(parameter, columns[by_name[name].columns])
+        return {name: values[name] for name in by_name if name in values}
 
     def is_inside(self, point: Float[Tensor, " d"]) -> bool:
         """Say whether a point decodes without being moved by a linear constraint."""
-        return self.repair.holds(self._nearest(point))
+        return self.repair.holds(self._constrained(point.tolist()))
 
-    def _nearest(self, point: Float[Tensor, " d"]) -> dict[str, Value]:
-        columns = point.tolist()
-        by_name = {block.parameter.name: block for block in self.blocks}
-        values: dict[str, Value] = {}
-        for parameter in parents_first(self.study.parameters):
-            if is_active(parameter, values):
-                values[parameter.name] = decode_value(
-                    parameter, columns[by_name[parameter.name].columns]
-                )
-        return values
+    def _constrained(self, columns: Sequence[float]) -> dict[str, Value]:
+        names = {parameter.name for parameter in self.repair.parameters}
+        return {
+            block.parameter.name: decode_value(block.parameter, columns[block.columns])
+            for block in self.blocks
+            if block.parameter.name in names
+        }

@@ -5,6 +5,7 @@ weights before it; the last weight is what remains. So the sum is one by constru
 face of the simplex lies on the box's own boundary.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.study.simplex import TOLERANCE, Simplex
+
+DUST = 1e-12
+"""Weights smaller than this are what rounding left of zero."""
 
 
 def nearest_weights(simplex: Simplex, columns: Sequence[float]) -> list[float]:
@@ -21,18 +25,26 @@ def nearest_weights(simplex: Simplex, columns: Sequence[float]) -> list[float]:
         (low, high) if part in used else (0.0, 0.0)
         for part, (low, high) in enumerate(simplex.bounds)
     ]
+    return [0.0 if weight < DUST else weight for weight in nearest_within(columns, bounds)]
+
+
+def nearest_within(columns: Sequence[float], bounds: Sequence[tuple[float, float]]) -> list[float]:
+    """Return the weights nearest to any columns that lie within bounds and sum to one."""
     inside = all(low <= column <= high for column, (low, high) in zip(columns, bounds, strict=True))
     if inside and abs(sum(columns) - 1.0) <= TOLERANCE / 2:
         return list(columns)
-    # The projection onto a box and a plane clips the columns after one common shift.
-    too_large, too_small = max(columns), min(columns) - 1.0
-    for _ in range(100):
-        shift = (too_large + too_small) / 2
-        if sum(_clip(columns, bounds, shift)) > 1.0:
-            too_small = shift
-        else:
-            too_large = shift
-    return _sum_to_one(_clip(columns, bounds, too_large), bounds)
+    # The projection onto a box and a plane clips the columns after one common shift; between two
+    # shifts at which some column meets a bound, the sum is a straight line.
+    ends = sorted(
+        column - bound for column, both in zip(columns, bounds, strict=True) for bound in both
+    )
+    place = bisect_left(ends, -1.0, key=lambda shift: -sum(_clip(columns, bounds, shift)))
+    before, after = ends[max(place - 1, 0)], ends[min(place, len(ends) - 1)]
+    largest = sum(_clip(columns, bounds, before))
+    drop = largest - sum(_clip(columns, bounds, after))
+    share = (largest - 1.0) / drop if drop > 0 else 0.0
+    shifted = _clip(columns, bounds, before + share * (after - before))
+    return _sum_to_one(shifted, bounds)
 
 
 def usable_parts(simplex: Simplex, preference: Sequence[float]) -> set[int]:
