@@ -24,7 +24,7 @@ Height = Callable[[Tensor], Tensor]
 CLIMBS = 12
 """Most steps in one round."""
 
-ITERATIONS = (20, 10, 10)
+ITERATIONS = (10, 10, 10)
 """Of the gradient search, by round: gradient and steps take turns so often at most."""
 
 CHUNK = 128
@@ -51,6 +51,16 @@ class Climbed:
     def first(self, count: int) -> "Climbed":
         """Return the first rows."""
         return Climbed(self.rows[:count], self.heights[:count])
+
+    def apart(self, count: int, distance: float) -> "Climbed":
+        """Return the first rows that differ from each other in some column by a distance."""
+        chosen = [0] if len(self.rows) else []
+        for place, row in enumerate(self.rows):
+            if len(chosen) == count:
+                break
+            if float((self.rows[chosen] - row).abs().amax(dim=1).min()) > distance:
+                chosen.append(place)
+        return Climbed(self.rows[chosen], self.heights[chosen])
 
     def and_then(self, other: "Climbed") -> "Climbed":
         """Return these rows and others after them."""

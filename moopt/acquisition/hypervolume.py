@@ -12,7 +12,7 @@ from moopt.acquisition.boxes import Boxes, log_expected_gain
 from moopt.acquisition.feasibility import log_probability_of_feasibility
 from moopt.surrogates.outcomes import Outcomes
 
-FRONTS = {1: 8, 2: 8, 3: 4}
+FRONTS = {1: 8, 2: 4, 3: 4}
 """Sampled fronts by number of objectives: each costs a box decomposition of its own."""
 
 FEWEST_FRONTS = 2

@@ -22,7 +22,10 @@ AROUND_FRONT = 128
 FACES = 64
 """Most raw points on faces and corners of simplexes."""
 
-STARTS = 5
+STARTS = 8
+APART = 0.1
+"""Starts differ in some column by more than this: neighbours would climb the same hill."""
+
 SAME = 1e-6
 """Points closer than this in every column are one point."""
 
@@ -53,13 +56,13 @@ def maximize(
         rows_around(box, front, AROUND_FRONT, seed=seed),
     ]
     raw = Climbed.at(height, box.within(torch.cat(drawn))).best_first()
-    starts = raw.first(STARTS)
+    starts = raw.apart(STARTS, APART)
     faces = face_rows(box, starts.rows, FACES)
     if len(faces):
         # One face only becomes a start: many of them lie below the same point.
         face = Climbed.at(height, faces).best_first().first(1)
-        starts = raw.first(STARTS - 1).and_then(face)
-    rows = torch.cat([climb(height, box, starts, raw.rows).rows, raw.rows[: 4 * STARTS]])
+        starts = starts.first(STARTS - 1).and_then(face)
+    rows = torch.cat([climb(height, box, starts, raw.rows).rows, raw.rows[: 2 * STARTS]])
     best = best_untried(acquisition, _valid(box, rows), tried)
     if best is None:
         # All roads lead to what was tried.

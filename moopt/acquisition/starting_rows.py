@@ -31,17 +31,18 @@ def rows_around(
 
     centres = box.from_points(front)
     rows = centres[(uniform(count) * len(front)).long()]
-    fresh = box.sobol(count, seed=seed + 1)
     scale = 10 ** (-2.0 + 1.5 * uniform(count, 1))
     noise = torch.randn(count, box.width, generator=generator, dtype=torch.float64)
     moved = rows + scale * noise
     share = min(1.0, 3.0 / box.width)
     changed = uniform(count, box.width) < torch.maximum(torch.tensor(share), uniform(count, 1))
     smooth = box.smooth()
-    # A discrete column is drawn afresh now and then; snapping keeps one-hot groups whole.
-    redrawn = uniform(count, box.width) < 0.2
     rows = torch.where(smooth & changed, moved, rows)
-    return box.snap(torch.where(~smooth & redrawn, fresh, rows))
+    if not smooth.all():
+        # A discrete column is drawn afresh now and then; snapping keeps one-hot groups whole.
+        redrawn = uniform(count, box.width) < 0.2
+        rows = torch.where(~smooth & redrawn, box.sobol(count, seed=seed + 1), rows)
+    return box.snap(rows)
 
 
 def face_rows(box: SearchBox, rows: Float[Tensor, "n k"], most: int) -> Float[Tensor, "m k"]:

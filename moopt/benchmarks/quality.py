@@ -82,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--problems", default="zdt1,dtlz2", help=f"comma between, of: {', '.join(PROBLEMS)}"
     )
     parser.add_argument("--samplers", default="bayesian,random", help="names, comma between")
-    parser.add_argument("--seeds", type=int, default=10, help="how many, counted from 0")
+    parser.add_argument("--seeds", type=int, default=10, help="how many")
+    parser.add_argument("--first-seed", type=int, default=0, help="where they are counted from")
     parser.add_argument("--trials", type=int, help="of each run; left out: the problem's own")
     parser.add_argument("--to", type=Path, help="folder in which runs are kept")
     chosen = parser.parse_args(arguments)
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runs = compare(
             problem,
             chosen.samplers.split(","),
-            range(chosen.seeds),
+            range(chosen.first_seed, chosen.first_seed + chosen.seeds),
             trials=checkpoints[-1],
             directory=chosen.to,
         )

@@ -50,6 +50,15 @@ class SpaceEncoding:
 
     def encode(self, parameters: Parameters) -> Float[Tensor, " d"]:
         """Return the point of valid parameters."""
+        return torch.tensor(self._columns(parameters), dtype=torch.float64)
+
+    def encode_all(self, many: Sequence[Parameters]) -> Float[Tensor, "n d"]:
+        """Return one point a row."""
+        if not many:
+            return torch.empty(0, self.width, dtype=torch.float64)
+        return torch.tensor([self._columns(each) for each in many], dtype=torch.float64)
+
+    def _columns(self, parameters: Parameters) -> list[float]:
         columns: list[float] = []
         for block in self.blocks:
             if block.parameter.name in parameters:
@@ -59,13 +68,7 @@ class SpaceEncoding:
                 )
             else:
                 columns += neutral_columns(block.parameter)
-        return torch.tensor(columns, dtype=torch.float64)
-
-    def encode_all(self, many: Sequence[Parameters]) -> Float[Tensor, "n d"]:
-        """Return one point a row."""
-        if not many:
-            return torch.empty(0, self.width, dtype=torch.float64)
-        return torch.stack([self.encode(parameters) for parameters in many])
+        return columns
 
     def decode(self, point: Float[Tensor, " d"]) -> dict[str, Value]:
         """Return valid parameters near to any point of the cube."""

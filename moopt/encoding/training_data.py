@@ -1,5 +1,6 @@
 """Trials as tensors: what was tried, what was measured, what is running and what failed."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from moopt.encoding.space import SpaceEncoding
 from moopt.front.reference_point import infer_references, reference_point
 from moopt.study.objectives import Objective
 from moopt.study.study import Study
-from moopt.study.trials import FailureKind, Trial, TrialState
+from moopt.study.trials import FailureKind, Measurement, Trial, TrialState
 
 PENDING = (TrialState.PROPOSED, TrialState.RUNNING)
 
@@ -74,21 +75,21 @@ def training_data(study: Study, encoding: SpaceEncoding, trials: Sequence[Trial]
         and any(name in trial.measurements for name in names)
         and (study.fidelity is None or trial.fidelity in (None, study.fidelity.high))
     ]
-    outcomes = torch.full((len(measured), len(names)), torch.nan, dtype=torch.float64)
-    errors = torch.full_like(outcomes, torch.nan)
-    for row, trial in enumerate(measured):
-        for column, name in enumerate(names):
-            measurement = trial.measurements.get(name)
-            if measurement is not None:
-                outcomes[row, column] = _sign(objectives.get(name)) * measurement.mean
-                known = measurement.sem
-                if known is None and name in objectives:
-                    known = objectives[name].noise
-                errors[row, column] = torch.nan if known is None else known
+    signs = [_sign(objectives.get(name)) for name in names]
+    usual = [objectives[name].noise if name in objectives else None for name in names]
+    outcomes: list[list[float]] = []
+    errors: list[list[float]] = []
+    for trial in measured:
+        found = [trial.measurements.get(name) for name in names]
+        outcomes.append(
+            [math.nan if each is None else sign * each.mean for each, sign in zip(found, signs, strict=True)]
+        )
+        errors.append([_standard_error(each, noise) for each, noise in zip(found, usual, strict=True)])
+    shape = (len(measured), len(names))
     return TrainingData(
         points=encoding.encode_all([trial.parameters for trial in measured]),
-        outcomes=outcomes,
-        standard_errors=errors,
+        outcomes=torch.tensor(outcomes, dtype=torch.float64).reshape(shape),
+        standard_errors=torch.tensor(errors, dtype=torch.float64).reshape(shape),
         names=names,
         reference_point=torch.from_numpy(reference_point(resolved)),
         limits=_limits(study, names),
@@ -102,6 +103,14 @@ def outcome_names(study: Study) -> tuple[str, ...]:
     names = [each.name for each in study.objectives]
     names += [each.name for each in study.outcome_constraints if each.name not in names]
     return tuple(names)
+
+
+def _standard_error(measurement: Measurement | None, usual: float | None) -> float:
+    """Return the known standard error of a measurement, NaN for one that is not known."""
+    if measurement is None:
+        return math.nan
+    known = usual if measurement.sem is None else measurement.sem
+    return math.nan if known is None else known
 
 
 def _limits(study: Study, names: tuple[str, ...]) -> tuple[Limit, ...]:

@@ -134,7 +134,8 @@ def learned_process(measured: Measured, kernel: str | None = None) -> GaussianPr
     """Return the process that suits the measurements, with hyperparameters fitted to them.
 
     The kernel and the transform are chosen from the first measurements, whose number grows in
-    steps: so a choice holds for a while, is the same whoever asks, and is made once.
+    steps: so a choice holds for a while, is the same whoever asks, and is made once. So do the
+    hyperparameters, in smaller steps; every measurement counts in the process.
 
     Args:
         measured: At least one measurement.
@@ -149,7 +150,7 @@ def learned_process(measured: Measured, kernel: str | None = None) -> GaussianPr
         # A later value lies where the chosen transform has no values.
         choice = _usual(measured)
     size = made_from * STRIDE
-    while math.floor(size) < count:
+    while math.floor(size) <= count:
         choice = _remembered(
             ("follow", choice.kernel, choice.transform),
             measured.first(math.floor(size)),
@@ -160,7 +161,7 @@ def learned_process(measured: Measured, kernel: str | None = None) -> GaussianPr
     return GaussianProcess.of(
         measured.features,
         measured.likelihood(chosen, choice.transform),
-        _followed(choice, measured).theta,
+        choice.theta,
         choice.transform,
     )
 
