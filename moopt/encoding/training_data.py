@@ -82,9 +82,14 @@ def training_data(study: Study, encoding: SpaceEncoding, trials: Sequence[Trial]
     for trial in measured:
         found = [trial.measurements.get(name) for name in names]
         outcomes.append(
-            [math.nan if each is None else sign * each.mean for each, sign in zip(found, signs, strict=True)]
+            [
+                math.nan if each is None else sign * each.mean
+                for each, sign in zip(found, signs, strict=True)
+            ]
         )
-        errors.append([_standard_error(each, noise) for each, noise in zip(found, usual, strict=True)])
+        errors.append(
+            [_standard_error(each, noise) for each, noise in zip(found, usual, strict=True)]
+        )
     shape = (len(measured), len(names))
     return TrainingData(
         points=encoding.encode_all([trial.parameters for trial in measured]),

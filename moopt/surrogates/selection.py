@@ -19,6 +19,7 @@ from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.marginal_likelihood import Likelihood, leave_one_out
 from moopt.surrogates.observations import fenced, observe
 from moopt.surrogates.outcome_transforms import IDENTITY, OutcomeTransform, fitting_transforms
+from moopt.surrogates.sparse_axes import SparseAxes
 
 FIRST_CHOICE = 8
 """With fewer measurements there is no choice."""
@@ -66,8 +67,19 @@ class Choice:
     theta: Float[Tensor, " p"]
 
 
+MANY_AXES = 15
+"""Groups from which it is likely that few of them matter."""
+
+
 def kernels_for(features: Features) -> dict[str, Kernel]:
     """Return the kernels that suit a space, the usual one first."""
+    kernels = _dense_kernels(features)
+    if features.group_count >= MANY_AXES:
+        kernels["sparse"] = SparseAxes.of(features.groups)
+    return kernels
+
+
+def _dense_kernels(features: Features) -> dict[str, Kernel]:
     rough, smooth = (Stationary(features.groups, rough=each) for each in (True, False))
     if not features.categorical:
         kernels: dict[str, Kernel] = {"rbf": smooth, "matern": rough}

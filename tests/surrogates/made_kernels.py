@@ -5,6 +5,7 @@ from torch import Tensor
 
 from moopt.surrogates.composite_kernels import Additive, Quadratic
 from moopt.surrogates.kernels import Kernel, Stationary
+from moopt.surrogates.sparse_axes import SparseAxes
 
 GROUPS = torch.tensor([0, 1, 1, 2])
 MATERN, RBF = Stationary(GROUPS, rough=True), Stationary(GROUPS, rough=False)
@@ -13,6 +14,7 @@ KERNELS: dict[str, Kernel] = {
     "rbf": RBF,
     "additive": Additive.of(MATERN, [[0], [1, 2]]),
     "quadratic": Quadratic(RBF),
+    "sparse": SparseAxes.of(GROUPS),
 }
 
 

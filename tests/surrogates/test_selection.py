@@ -98,6 +98,15 @@ def test_a_quadratic_surface_is_told_where_it_predicts_much_better() -> None:
     assert process.description == "quadratic"
 
 
+def test_two_of_twenty_columns_are_found() -> None:
+    def ridge(points: Tensor) -> Tensor:
+        return (6 * points[:, 3]).sin() + (4 * points[:, 11] * points[:, 3]).cos()
+
+    process = learned_process(measured_as(numbers(20), 48, ridge, noise=0.001))
+
+    assert process.kernel.name == "sparse axes"
+
+
 def test_creases_are_not_taken_for_a_quadratic_surface() -> None:
     process = learned_process(measured_as(PLANE, 60, creases, noise=0.0))
 
@@ -187,11 +196,12 @@ def test_a_named_kernel_is_used_without_transform() -> None:
     ("features", "names"),
     [
         (PLANE, {"quadratic", "matern", "rbf"}),
-        (numbers(31), {"matern", "rbf"}),
+        (numbers(15), {"quadratic", "matern", "rbf", "sparse"}),
+        (numbers(31), {"matern", "rbf", "sparse"}),
         (Features.of(MIXED), {"additive", "matern"}),
         (Features.of(encoding_of(Categorical("c", ["a", "b"]))), {"matern"}),
     ],
-    ids=["numbers", "many", "mixed", "choice"],
+    ids=["numbers", "many", "more", "mixed", "choice"],
 )
 def test_kernels_suit_the_space(features: Features, names: set[str]) -> None:
     assert set(kernels_for(features)) == names
