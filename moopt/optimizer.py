@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from moopt.errors import EvaluationError, SelectionError
 from moopt.front.front import Front, front_of
 from moopt.front.recommendation import Recommendation
-from moopt.front.reference_point import infer_references
+from moopt.front.reference_point import infer_references, is_settled
 from moopt.protocols import Sampler
 from moopt.samplers.history import whole_fidelity
 from moopt.samplers.registry import sampler_named
@@ -30,7 +30,7 @@ from moopt.study.validation import (
 from moopt.surrogates.recommended_front import recommend
 
 ENOUGH_TO_INFER = 5
-"""Completed trials before a reference that the study lacks is inferred, once."""
+"""Completed trials, one of them feasible, before a missing reference is inferred, once."""
 
 
 class Optimizer:
@@ -97,7 +97,7 @@ class Optimizer:
         complete = with_formulas(self._study.objectives, trial.parameters, measured)
         self._end(replace(trial, state=TrialState.COMPLETED, measurements=complete))
         completed = sum(each.state is TrialState.COMPLETED for each in self._trials)
-        if completed >= ENOUGH_TO_INFER:
+        if completed >= ENOUGH_TO_INFER and is_settled(self._study, self._trials):
             inferred = infer_references(self._study, self._trials)
             self._study = self._study.with_references(inferred)
         return self._trials[number]

@@ -14,7 +14,7 @@ from moopt.loop import Ended, Phase, Progress, Run, optimize
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
 from moopt.study.evaluation import Context, Evaluator, Outcome, Split
-from moopt.study.objectives import Maximize, Minimize, Objective
+from moopt.study.objectives import Maximize, Minimize, Objective, OutcomeConstraint
 from moopt.study.parameters import Categorical, Continuous, Parameters
 from moopt.study.study import Study
 from moopt.study.trials import (
@@ -272,6 +272,19 @@ def test_missing_references_are_inferred_once_after_the_first_trials(
     assert result.front.study.objectives[0].reference == inferred
     seen = [each.objectives[0].reference for each in sampler.studies]
     assert seen == [None] * 5 + [inferred] * 7
+
+
+def test_a_missing_reference_waits_for_a_feasible_trial(run: Optimize, store: Store) -> None:
+    limit = OutcomeConstraint("cost", at_most=0.5)
+    study = replace(STUDY, objectives=[Objective("gain", Maximize)], outcome_constraints=[limit])
+
+    run(study, always({"gain": 0.9, "cost": 2.0}), trials=6)
+    before = store.study("curve").objectives[0].reference
+    run(study, always({"gain": 0.4, "cost": 0.1}), trials=8)
+
+    # The gains lie between 0.4 and 0.9; a tenth of that range below the worst is 0.35.
+    assert before is None
+    assert store.study("curve").objectives[0].reference == pytest.approx(0.35)
 
 
 def test_infrastructure_failures_are_tried_again(run: Optimize, store: Store) -> None:

@@ -6,6 +6,7 @@ from moopt import (
     Measurement,
     Minimize,
     Objective,
+    OutcomeConstraint,
     Study,
     TrialState,
 )
@@ -73,6 +74,27 @@ def test_a_missing_reference_is_inferred_once() -> None:
     # The front's latencies lie between 1 and 5; a tenth of the range below the worst is 5.4.
     assert inferred == pytest.approx(5.4)
     assert optimizer.study.objectives[1].reference == inferred
+
+
+def test_a_missing_reference_waits_for_a_feasible_trial() -> None:
+    study = Study(
+        "limited",
+        parameters=[Continuous("x", 0, 1)],
+        objectives=[Objective("accuracy", Maximize)],
+        outcome_constraints=[OutcomeConstraint("size", at_most=1.0)],
+    )
+    optimizer = Optimizer(study, sampler="sobol")
+    for trial in optimizer.ask(6):
+        optimizer.tell(trial.number, {"accuracy": 0.9, "size": 2.0})
+    before = optimizer.study.objectives[0].reference
+
+    (feasible,) = optimizer.ask()
+    optimizer.tell(feasible.number, {"accuracy": 0.4, "size": 0.5})
+
+    # The accuracies lie between 0.4 and 0.9; a tenth of that range below the worst is 0.35.
+    assert before is None
+    assert optimizer.study.objectives[0].reference == pytest.approx(0.35)
+    assert optimizer.front().hypervolume() == pytest.approx(0.05)
 
 
 def test_a_trial_that_is_not_running_cannot_be_told() -> None:

@@ -1,4 +1,7 @@
-"""Noisy expected hypervolume improvement: how much a candidate would add to the front, exactly."""
+"""Noisy expected hypervolume improvement: how much a candidate would add to the front, exactly.
+
+With one objective a front is its best value, and what is added to it is expected improvement.
+"""
 
 import math
 from dataclasses import dataclass

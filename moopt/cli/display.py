@@ -12,8 +12,9 @@ from rich.table import Table as RichTable
 
 from moopt.front.front import Front
 from moopt.front.recommendation import Recommendation
+from moopt.reports.best import has_one_objective, numbers_text
 from moopt.reports.formatting import quantity_text
-from moopt.reports.recommended import RECOMMENDED, recommended_table
+from moopt.reports.recommended import recommended_table, recommended_title
 from moopt.reports.tables import Json, Table, measurement_table, parameter_table
 from moopt.study.study import Study
 from moopt.study.trials import Trial
@@ -55,6 +56,10 @@ def print_found(front: Front, trials: int) -> None:
     ordered = sorted(
         front.trials, key=lambda each: -first.direction.sign * each.measurements[first.name].mean
     )
+    if has_one_objective(front.study):
+        print_front(front.study, ordered)
+        console().print(f"\nbest of {quantity_text(trials, 'trial')}: {numbers_text(ordered)}")
+        return
     knee = front.knee().number
     print_front(front.study, ordered, knee=knee)
     count = quantity_text(len(ordered), "trial")
@@ -73,17 +78,28 @@ def print_recommended(recommended: Recommendation, measured: Front) -> None:
     """Print what the model recommends, below the measured front."""
     out = console()
     out.print()
-    print_title(RECOMMENDED)
+    print_title(recommended_title(recommended.study))
     if not recommended.front:
         out.print("no trial is likely to meet every outcome constraint")
         return
     print_table(recommended_table(recommended))
+    if has_one_objective(recommended.study):
+        _print_agreement(recommended.front, measured.trials)
+        return
     numbers = {trial.number for trial in measured.trials}
     shared = sum(trial.number in numbers for trial in recommended.front)
     out.print(
         f"\n{quantity_text(len(recommended.front), 'trial')}, {shared} of them on the measured "
         f"front too, predicted hypervolume {recommended.hypervolume():.6g}"
     )
+
+
+def _print_agreement(recommended: Sequence[Trial], measured: Sequence[Trial]) -> None:
+    """Print whether the trial that is recommended measured best, too."""
+    if recommended == measured:
+        console().print("\nmeasured best, too")
+    elif measured:
+        console().print(f"\n{numbers_text(measured)} measured better; the model thinks less of it")
 
 
 def print_front(study: Study, trials: Sequence[Trial], *, knee: int | None = None) -> None:

@@ -17,7 +17,7 @@ from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument, TableFo
 from moopt.cli.sources import existing_store, stored_study
 from moopt.front.front import Front, front_of
 from moopt.front.recommendation import Recommendation
-from moopt.reports.recommended import MEASURED, recommendation_for, recommended_to_json
+from moopt.reports.recommended import measured_title, recommendation_for, recommended_to_json
 from moopt.reports.tables import Json, front_to_json, trials_to_csv
 from moopt.study.trials import Trial
 
@@ -42,7 +42,8 @@ def front(
 ) -> None:
     """Show the front: the trials that no other trial beats in every objective.
 
-    Held-out measurements stand beside those that the search used. The knee is bold.
+    Held-out measurements stand beside those that the search used. The knee is bold. With one
+    objective the front is the best trial.
 
     Where measurements are noisy, the front that the model recommends follows.
 
@@ -72,7 +73,7 @@ def with_recommended(found: Front, recommended: Recommendation | None) -> Json:
 def show(found: Front, trials: Sequence[Trial], *, measured_only: bool) -> None:
     """Print the measured front where there is one, and below it the recommended one."""
     if found.trials:
-        print_title(MEASURED)
+        print_title(measured_title(found.study))
         print_found(found, len(trials))
     recommended = None if measured_only else recommendation_for(found.study, trials)
     if recommended is not None:

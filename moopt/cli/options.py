@@ -29,7 +29,10 @@ DEFAULT_STORE = "moopt.db"
 
 KneeOption = Annotated[
     bool,
-    typer.Option("--knee", help="The trial that gives up least for what it gains."),
+    typer.Option(
+        "--knee",
+        help="The trial that gives up least for what it gains; with one objective, the best.",
+    ),
 ]
 
 PreferOption = Annotated[

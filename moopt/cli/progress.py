@@ -13,6 +13,7 @@ from rich.table import Column
 
 from moopt.front.front import front_of
 from moopt.loop import ENDED_STATES, Phase, Progress
+from moopt.reports.best import reached_text
 from moopt.reports.formatting import duration_text
 from moopt.study.trials import TrialState
 
@@ -37,12 +38,12 @@ class Summary:
     """Sums up the progress of a run.
 
     It keeps what was there at the start, because the time left depends on what this run achieved,
-    and the last hypervolume, which changes only when a trial has ended.
+    and what was reached, which changes only when a trial has ended.
     """
 
     _ended_before: int | None = None
     _ended: int = -1
-    _hypervolume: float = 0.0
+    _reached: str = ""
 
     def standing(self, progress: Progress) -> Standing:
         """Return how far a run is."""
@@ -55,9 +56,9 @@ class Summary:
             self._ended_before = ended
         if ended != self._ended:
             self._ended = ended
-            self._hypervolume = front_of(progress.study, progress.trials).hypervolume()
+            self._reached = reached_text(front_of(progress.study, progress.trials))
         failed = sum(trial.state is TrialState.FAILED for trial in progress.trials)
-        facts = [f"hypervolume {self._hypervolume:.5g}", _workers(progress)]
+        facts = [self._reached, _workers(progress)]
         if failed:
             facts.append(f"{failed} failed")
         achieved = ended - self._ended_before

@@ -114,10 +114,11 @@ def _preferences(study: Study, text: str) -> dict[str, float]:
         try:
             preferences[name.strip()] = float(number)
         except ValueError:
-            names = [objective.name for objective in study.objectives]
+            shares = zip(study.objectives, (0.7, 0.3), strict=False)
+            example = ",".join(f"{objective.name}={share}" for objective, share in shares)
             raise SelectionError(
-                f"--prefer needs OBJECTIVE=NUMBER, separated by commas, such as "
-                f"{names[0]}=0.7,{names[1]}=0.3; got {part.strip()!r}"
+                "--prefer needs OBJECTIVE=NUMBER, separated by commas, such as "
+                f"{example}; got {part.strip()!r}"
             ) from None
     return preferences
 

@@ -11,8 +11,9 @@ from moopt.cli.errors import NothingFoundError
 from moopt.cli.options import DEFAULT_STORE, StoreOption
 from moopt.cli.sources import StoredStudy, existing_store, stored_study
 from moopt.front.front import front_of
+from moopt.reports.best import best_value_text, has_one_objective, numbers_text
 from moopt.reports.formatting import duration_text, quantity_text, shortened
-from moopt.reports.tables import failure_text
+from moopt.reports.tables import failure_text, outcome_title
 from moopt.samplers.notes import told_by_sampler
 from moopt.study.trials import FailureKind, Trial, TrialState
 
@@ -47,7 +48,12 @@ def _summary(stored: StoredStudy) -> str:
     newest = max(stored.trials, key=lambda trial: trial.number, default=None)
     if newest is not None and newest.sampler:
         lines.append(f"  sampler      {told_by_sampler(newest)}")
-    if front.trials:
+    if front.trials and has_one_objective(front.study):
+        name = outcome_title(front.study, front.study.objectives[0].name)
+        lines.append(
+            f"  best         {name} {best_value_text(front)}, {numbers_text(front.trials)}"
+        )
+    elif front.trials:
         lines.append(f"  front        {quantity_text(len(front.trials), 'trial')}")
         lines.append(f"  hypervolume  {front.hypervolume():.6g}")
         references = ", ".join(

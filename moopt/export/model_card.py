@@ -100,15 +100,18 @@ def _introduction(origin: Origin) -> str:
     wanted = " and ".join(
         f"`{objective.name}` ({objective.direction.value})" for objective in origin.study.objectives
     )
+    is_alone = len(origin.study.objectives) == 1
     place = "one of the trials"
     if origin.front_size is not None:
         place = f"one of the {origin.front_size} trials on the front"
+        if is_alone:
+            place = "the best trial" if origin.front_size == 1 else "one of the best trials"
     lines = [f"# {origin.study.name}, trial {origin.trial.number}", ""]
     if origin.question:
         lines += [f"> {origin.question}", ""]
     lines.append(
         f"This model is {place} of the study `{origin.study.name}`, which searched for the best "
-        f"trade-offs between {wanted} with moopt."
+        f"{wanted if is_alone else f'trade-offs between {wanted}'} with moopt."
     )
     return "\n".join(lines)
 

@@ -13,8 +13,8 @@ def nondominated_boxes(
 
     The boxes lie above the reference point; together they are all of the space there that is not
     dominated by a point. Upper corners may be infinite. Every finite coordinate is one of a point
-    or of the reference point. For two objectives there are n + 1
-    boxes, for three at most 2n + 1.
+    or of the reference point. For one objective there is one box, above the best value; for two
+    there are n + 1 boxes, for three at most 2n + 1.
 
     Source: Lacour, Klamroth and Fonseca, "A box decomposition algorithm to compute the hypervolume
     indicator", Computers & Operations Research 79 (2017), for the local bounds and what defines

@@ -49,7 +49,8 @@ class Front:
         """Return the trial that gives up least for what it gains.
 
         With every objective scaled to [0, 1] over the front, it is the trial furthest above the
-        plane through the best points of the single objectives.
+        plane through the best points of the single objectives. With one objective it is the best
+        trial, the first of equals.
 
         Source: Das, "On characterizing the knee of the Pareto curve based on normal-boundary
         intersection", Structural Optimization 18 (1999).

@@ -11,7 +11,8 @@ def hypervolume(
     """Return the volume that the points dominate above the reference point, exactly.
 
     Larger is better in every objective. Points that do not exceed the reference point in every
-    objective add nothing; dominated points add nothing.
+    objective add nothing; dominated points add nothing. Of one objective it is the distance of the
+    best value beyond the reference.
 
     Source: Guerreiro, Fonseca and Paquete, "The hypervolume indicator: computational problems and
     algorithms", ACM Computing Surveys 54 (2021), in the implementation of moocore.
@@ -42,7 +43,7 @@ def hypervolume_contributions(
     Source: as for `hypervolume`.
 
     Raises:
-        ValueError: A value is NaN, or there are fewer than two objectives.
+        ValueError: A value is NaN.
 
     Example:
         >>> hypervolume_contributions(np.array([[2.0, 1.0], [1.0, 3.0]]), np.zeros(2))
@@ -50,6 +51,10 @@ def hypervolume_contributions(
     """
     if np.isnan(values).any():
         raise ValueError("a hypervolume needs numbers, got NaN; leave out what was not measured")
+    if len(reference_point) == 1:
+        # moocore takes no single column: next to a second one of length one volumes are the same.
+        values = np.pad(values, ((0, 0), (0, 1)), constant_values=1.0)
+        reference_point = np.append(reference_point, 0.0)
     contributions = np.zeros(len(values))
     above = (values > reference_point).all(axis=1)
     if above.any():

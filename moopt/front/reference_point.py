@@ -18,22 +18,38 @@ def infer_references(study: Study, trials: Sequence[Trial]) -> dict[str, float]:
     """Return a reference, in its own unit, for each objective to which the study gives none.
 
     It is the worst value on the front, moved out by a tenth of the front's range. Infeasible trials
-    count only while there is no feasible one. Without a measured trial there is nothing to infer.
+    count only while there is no feasible one. With one objective, whose front is its best value, it
+    is the worst value of all trials, moved out by a tenth of their range. Without a measured trial
+    there is nothing to infer.
 
     Source: Ishibuchi, Akedo and Nojima, "A many-objective test problem for visually examining
     diversity maintenance behavior in a decision space", GECCO (2011).
     """
     measured = measured_trials(study, trials)
-    feasible = [trial for trial in measured if is_feasible(study, trial)]
-    values = objective_values(study, feasible or measured)
-    if len(values) == 0:
+    if not measured:
         return {}
-    inferred = _below_the_front(values)
+    if len(study.objectives) == 1:
+        # Close below the best value, which may be there by luck, little would be left to gain.
+        values = objective_values(study, measured)
+        inferred = _below(values, values)
+    else:
+        feasible = [trial for trial in measured if is_feasible(study, trial)]
+        values = objective_values(study, feasible or measured)
+        inferred = _below(values[is_nondominated(values)], values)
     return {
         objective.name: objective.direction.sign * float(inferred[column])
         for column, objective in enumerate(study.objectives)
         if objective.reference is None
     }
+
+
+def is_settled(study: Study, trials: Sequence[Trial]) -> bool:
+    """Say whether references that are inferred now may stay: a feasible trial was measured.
+
+    What only infeasible trials reach may be better than all that is feasible; above a reference
+    made of them nothing would ever count.
+    """
+    return any(is_feasible(study, trial) for trial in measured_trials(study, trials))
 
 
 def reference_point(study: Study) -> Float[np.ndarray, " m"]:
@@ -46,8 +62,9 @@ def reference_point(study: Study) -> Float[np.ndarray, " m"]:
     )
 
 
-def _below_the_front(values: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " m"]:
-    front = values[is_nondominated(values)]
+def _below(
+    front: Float[np.ndarray, "f m"], values: Float[np.ndarray, "n m"]
+) -> Float[np.ndarray, " m"]:
     worst = front.min(axis=0)
     spread = front.max(axis=0) - worst
     # A front of one point has no range; then all trials tell the scale, or else the value itself.

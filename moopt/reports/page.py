@@ -12,6 +12,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from moopt.front.front import Front, front_of
+from moopt.reports.best import best_value_text, has_one_objective, numbers_text
+from moopt.reports.best_plots import best_trials, progress_figure
 from moopt.reports.front_plots import lines_figure, pairs_figure, plane_figure, space_figure
 from moopt.reports.page_tables import (
     failures_table,
@@ -20,7 +22,7 @@ from moopt.reports.page_tables import (
     recommendation_table,
 )
 from moopt.reports.points import Points, points_of
-from moopt.reports.recommended import MEASURED, RECOMMENDED, recommendation_for
+from moopt.reports.recommended import measured_title, recommendation_for, recommended_title
 from moopt.reports.search_plots import (
     MOST_PARAMETERS,
     held_out_figure,
@@ -54,15 +56,17 @@ def report_page(
     sections = [_header(front, trials, question, _origins(study, inferred))]
     figures: list[go.Figure] = []
     if points.all:
+        is_alone = has_one_objective(study)
+        first = _progress_section if is_alone else _front_section
         sections += [
-            _front_section(points, figures),
+            first(points, figures),
             _recommended_section(study, trials),
             _held_out_section(points, figures),
-            _section("How the front grew", _GROWTH, [hypervolume_figure(points)], figures),
+            "" if is_alone else _growth_section(points, figures),
             _parameter_section(points, figures),
         ]
     else:
-        sections.append("<p>No trial has been measured yet, so there is no front to draw.</p>")
+        sections.append("<p>No trial has been measured yet, so there is nothing to draw.</p>")
     sections.append(_failures_section(trials))
     return _document(
         study.name, "\n".join(each for each in sections if each), has_figures=bool(figures)
@@ -80,6 +84,17 @@ _RECOMMENDED_NOTE = (
     "luck from merit: means ± standard deviations are what it believes of the true values, and the "
     "chance is that of no other trial being better in every objective."
 )
+
+
+_RECOMMENDED_ALONE_NOTE = (
+    "The best measurement may owe its place to noise. A model of all tells luck from merit: the "
+    "mean ± standard deviation is what it believes of the true value, and the chance is that of no "
+    "other trial being better."
+)
+
+
+MOST_BEST = 10
+"""Trials in the table of the best."""
 
 
 def _document(title: str, body: str, *, has_figures: bool) -> str:
@@ -125,16 +140,7 @@ def _header(
 ) -> str:
     counts = Counter(trial.state for trial in trials)
     states = ", ".join(f"{counts[state]} {state.value}" for state in TrialState if counts[state])
-    facts = [
-        ("trials", str(len(trials)), states),
-        ("on the front", str(len(front.trials)), "no other trial beats them"),
-    ]
-    if front.trials:
-        volume = f"{front.hypervolume():.5g}"
-        facts += [
-            ("hypervolume", volume, "from the reference point below"),
-            ("knee", f"trial {front.knee().number}", "gives up least for what it gains"),
-        ]
+    facts = [("trials", str(len(trials)), states), *_reached(front)]
     cells = "\n".join(
         f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>"
         for name, value, note in facts
@@ -150,6 +156,31 @@ def _header(
 </header>"""
 
 
+def _reached(front: Front) -> list[tuple[str, str, str]]:
+    """Return how far the search got: what, how much, and a note."""
+    if has_one_objective(front.study):
+        if not front.trials:
+            return []
+        name = front.study.objectives[0].name
+        return [(f"best {escape(name)}", best_value_text(front), numbers_text(front.trials))]
+    facts = [("on the front", str(len(front.trials)), "no other trial beats them")]
+    if front.trials:
+        volume = f"{front.hypervolume():.5g}"
+        facts += [
+            ("hypervolume", volume, "from the reference point below"),
+            ("knee", f"trial {front.knee().number}", "gives up least for what it gains"),
+        ]
+    return facts
+
+
+def _progress_section(points: Points, figures: list[go.Figure]) -> str:
+    note = "Each point is a trial, the line is the best value so far. Below are the best trials."
+    section = _section("Progress", note, [progress_figure(points)], figures)
+    if not points.front:
+        return f"{section}\n<p>No trial meets every outcome constraint yet.</p>"
+    return f"{section}\n{front_table(points, best_trials(points, MOST_BEST))}"
+
+
 def _front_section(points: Points, figures: list[go.Figure]) -> str:
     note = "Each point is a trial. No other trial beats a point of the front in every objective."
     match len(points.study.objectives):
@@ -162,10 +193,10 @@ def _front_section(points: Points, figures: list[go.Figure]) -> str:
         case _:
             drawn = [lines_figure(points)]
             note += " Each line is a trial; every axis runs from the worst to the best value."
-    section = _section(f"The {MEASURED}", note, drawn, figures)
+    section = _section(f"The {measured_title(points.study)}", note, drawn, figures)
     if not points.front:
         return f"{section}\n<p>No trial meets every outcome constraint yet.</p>"
-    return f"{section}\n{front_table(points)}"
+    return f"{section}\n{front_table(points, points.front)}"
 
 
 def _recommended_section(study: Study, trials: Sequence[Trial]) -> str:
@@ -173,7 +204,8 @@ def _recommended_section(study: Study, trials: Sequence[Trial]) -> str:
     recommended = recommendation_for(study, trials)
     if recommended is None:
         return ""
-    section = _section(f"The {RECOMMENDED}", _RECOMMENDED_NOTE, [], [])
+    note = _RECOMMENDED_ALONE_NOTE if has_one_objective(study) else _RECOMMENDED_NOTE
+    section = _section(f"The {recommended_title(study)}", note, [], [])
     if not recommended.front:
         return f"{section}\n<p>No trial is likely to meet every outcome constraint.</p>"
     return f"{section}\n{recommendation_table(recommended)}"
@@ -190,12 +222,19 @@ def _held_out_section(points: Points, figures: list[go.Figure]) -> str:
     return _section("Search and held-out data", note, [figure], figures)
 
 
+def _growth_section(points: Points, figures: list[go.Figure]) -> str:
+    return _section("How the front grew", _GROWTH, [hypervolume_figure(points)], figures)
+
+
 def _parameter_section(points: Points, figures: list[go.Figure]) -> str:
     hidden = len(parameter_columns(points.study)) - MOST_PARAMETERS
-    note = "A point is a trial, coloured as in the figure of the front."
+    is_alone = has_one_objective(points.study)
+    shown = "progress" if is_alone else "front"
+    note = f"A point is a trial, coloured as in the figure of the {shown}."
     if hidden > 0:
         note += f" The first {MOST_PARAMETERS} parameters are shown, {hidden} more are not."
-    return _section("Parameters and objectives", note, parameter_figures(points), figures)
+    title = "Parameters and objective" if is_alone else "Parameters and objectives"
+    return _section(title, note, parameter_figures(points), figures)
 
 
 def _failures_section(trials: Sequence[Trial]) -> str:

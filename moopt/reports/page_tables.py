@@ -6,6 +6,7 @@ from html import escape
 
 from moopt.front.front import Front
 from moopt.front.recommendation import Recommendation
+from moopt.reports.best import has_one_objective
 from moopt.reports.formatting import ABSENT, decimals_for, measurement_text, value_text
 from moopt.reports.points import Points
 from moopt.reports.recommended import recommended_table
@@ -50,13 +51,19 @@ def objectives_table(front: Front, origins: Mapping[str, str]) -> str:
         f'<td class="text">{limits_text(constraint)}</td><td></td><td></td></tr>'
         for constraint in front.study.outcome_constraints
     ]
-    head = ["<th>objective</th>", '<th class="text">wanted</th>', "<th>best on the front</th>"]
+    title = "best" if has_one_objective(front.study) else "best on the front"
+    head = ["<th>objective</th>", '<th class="text">wanted</th>', f"<th>{title}</th>"]
     return _table([*head, "<th>reference point</th>"], rows)
 
 
-def front_table(points: Points) -> str:
-    """Return the front as a table, the best in the first objective on top."""
-    study, trials = points.study, points.front
+def front_table(points: Points, trials: Sequence[Trial]) -> str:
+    """Return trials as a table; the knee is marked.
+
+    Args:
+        points: With the study and its knee.
+        trials: In the order of the rows.
+    """
+    study = points.study
     has_held_out = any(trial.held_out for trial in trials)
     outcomes = outcome_names(study)
     decimals = {

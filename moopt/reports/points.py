@@ -10,11 +10,15 @@ from dataclasses import dataclass
 
 from moopt.front.front import Front
 from moopt.front.values import is_feasible, measured_trials
+from moopt.reports.best import has_one_objective
 from moopt.reports.formatting import decimals_for, measurement_text, value_text
 from moopt.study.study import Study
 from moopt.study.trials import Measurements, Trial
 
 MOST_HOVER_LINES = 14
+
+DECADES = 100.0
+"""Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
 
 class Role(enum.Enum):
@@ -59,7 +63,7 @@ class Points:
     """In the order of drawing: what matters most comes last and lies on top."""
 
     knee: Trial | None
-    """None: the front is empty."""
+    """None: the front is empty, or there is one objective only."""
 
     @property
     def front(self) -> list[Trial]:
@@ -80,7 +84,7 @@ class Points:
 def points_of(front: Front, trials: Sequence[Trial]) -> Points:
     """Sort the measured trials by what they are to the front."""
     study = front.study
-    knee = front.knee() if front.trials else None
+    knee = front.knee() if front.trials and not has_one_objective(study) else None
     on_front = {trial.number for trial in front.trials}
     roles: dict[Role, list[Trial]] = {role: [] for role in Role}
     for trial in measured_trials(study, trials):
@@ -93,6 +97,13 @@ def points_of(front: Front, trials: Sequence[Trial]) -> Points:
         else:
             roles[Role.INFEASIBLE].append(trial)
     return Points(study, roles, knee)
+
+
+def by_end(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials in the order of `hypervolume_history`."""
+    return sorted(
+        trials, key=lambda each: (each.ended.timestamp() if each.ended else 0.0, each.number)
+    )
 
 
 def hover_text(trial: Trial) -> str:
@@ -131,6 +142,17 @@ def limits(study: Study, trials: Collection[Trial], name: str) -> tuple[float, f
     low, high = min(shown), max(shown)
     room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     return low - room, high + room
+
+
+def spans_decades(points: Points) -> bool:
+    """Say whether a logarithm shows the values of the only objective best.
+
+    What decides a search lies close together near the best value, far from where it began.
+    """
+    if not has_one_objective(points.study):
+        return False
+    values = means(points.all, points.study.objectives[0].name)
+    return min(values) > 0 and max(values) > DECADES * min(values)
 
 
 def _measured(measurements: Measurements, suffix: str) -> list[str]:

@@ -5,16 +5,26 @@ from collections.abc import Callable, Sequence
 
 from moopt.front.recommendation import Recommendation
 from moopt.front.values import measured_trials
+from moopt.reports.best import has_one_objective
 from moopt.reports.formatting import decimals_for, measurement_text
 from moopt.reports.tables import Json, Table, outcome_title
 from moopt.study.study import Study
 from moopt.study.trials import Measurement, Trial
 
-MEASURED = "measured front"
-RECOMMENDED = "recommended front (posterior means of the model)"
-
 ENOUGH_TO_RECOMMEND = 8
 """Trials with every outcome measured before the model is asked."""
+
+
+def measured_title(study: Study) -> str:
+    """Return what the front as it was measured is called."""
+    return "best measured trial" if has_one_objective(study) else "measured front"
+
+
+def recommended_title(study: Study) -> str:
+    """Return what the front that the model recommends is called."""
+    if has_one_objective(study):
+        return "recommended trial (posterior mean of the model)"
+    return "recommended front (posterior means of the model)"
 
 
 def recommendation_for(study: Study, trials: Sequence[Trial]) -> Recommendation | None:

@@ -16,9 +16,11 @@ from moopt.reports.points import (
     Ink,
     Points,
     Role,
+    by_end,
     hover_text,
     limits,
     means,
+    spans_decades,
 )
 from moopt.reports.tables import parameter_columns, parameter_value
 from moopt.study.objectives import Objective
@@ -31,11 +33,13 @@ COLUMNS = 5
 """Parameters side by side in one figure."""
 
 MOST_PARAMETERS = 40
+PANEL, LONE_PANEL = 150, 240
+"""Height for each objective of several, and of one alone."""
 
 
 def hypervolume_figure(points: Points) -> go.Figure:
     """Draw the hypervolume after each measured trial, in the order in which they ended."""
-    trials = _by_end(points.all)
+    trials = by_end(points.all)
     history = hypervolume_history(points.study, trials)
     figure = blank_figure(height=340)
     places = list(range(1, len(trials) + 1))
@@ -118,7 +122,8 @@ def parameter_figures(points: Points) -> list[go.Figure]:
 
 def _parameter_grid(points: Points, columns: Sequence[tuple[str, ...]]) -> go.Figure:
     objectives = points.study.objectives
-    figure = blank_figure(height=90 + 150 * len(objectives), legend=False)
+    panel = LONE_PANEL if len(objectives) == 1 else PANEL
+    figure = blank_figure(height=90 + panel * len(objectives), legend=False)
     # Every grid has the same number of columns, so that the last one is drawn to the same scale.
     figure.set_subplots(
         rows=len(objectives),
@@ -129,7 +134,9 @@ def _parameter_grid(points: Points, columns: Sequence[tuple[str, ...]]) -> go.Fi
         vertical_spacing=0.12 / len(objectives),
     )
     for row, objective in enumerate(objectives, start=1):
-        range_ = limits(points.study, points.all, objective.name)
+        scale: dict[str, object] = {"range": limits(points.study, points.all, objective.name)}
+        if spans_decades(points):
+            scale = {"type": "log"}
         for column, name in enumerate(columns, start=1):
             for role, trials in points.roles.items():
                 place = {"row": row, "col": column}
@@ -139,7 +146,7 @@ def _parameter_grid(points: Points, columns: Sequence[tuple[str, ...]]) -> go.Fi
             )
             figure.update_xaxes(**axis, row=row, col=column)
             title = objective.name if column == 1 else ""
-            figure.update_yaxes(**quiet_axis(title, nticks=5, range=range_), row=row, col=column)
+            figure.update_yaxes(**quiet_axis(title, nticks=5, **scale), row=row, col=column)
     return figure
 
 
@@ -195,13 +202,6 @@ def _axis_kind(study: Study, name: tuple[str, ...]) -> dict[str, object]:
             }
         case never:
             assert_never(never)
-
-
-def _by_end(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials in the order of `hypervolume_history`."""
-    return sorted(
-        trials, key=lambda each: (each.ended.timestamp() if each.ended else 0.0, each.number)
-    )
 
 
 def _add_dots(

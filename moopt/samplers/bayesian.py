@@ -16,6 +16,7 @@ from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data
+from moopt.errors import SelectionError
 from moopt.front.dominance import is_nondominated
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
@@ -34,10 +35,16 @@ ACQUISITIONS: dict[str, Callable[[Outcomes, int], Acquisition]] = {
     "qlognparego": random_scalarization,
 }
 
+OF_SEVERAL_OBJECTIVES = {"qlognehvi", "qlognparego"}
+"""BoTorch has other classes for one objective."""
+
 
 @dataclass(frozen=True, slots=True)
 class BayesianSampler:
-    """Gaussian processes and noisy expected hypervolume improvement."""
+    """Gaussian processes and noisy expected hypervolume improvement.
+
+    With one objective that is noisy expected improvement.
+    """
 
     initial_trials: int | None = None
     """Trials before the first model. None: twice the number of parameters, 5 to 20, and fewer where
@@ -55,7 +62,18 @@ class BayesianSampler:
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
     ) -> list[Candidate]:
-        """Return candidates that together add most to the front."""
+        """Return candidates that together add most to the front.
+
+        Raises:
+            SelectionError: The acquisition function needs several objectives, or the surrogate does
+                not suit the space.
+            SurrogateError: No Gaussian process fits an outcome.
+        """
+        if len(study.objectives) == 1 and self.acquisition in OF_SEVERAL_OBJECTIVES:
+            raise SelectionError(
+                f"the acquisition function {self.acquisition!r} needs at least two objectives, "
+                f"study {study.name!r} has one; leave it out for expected improvement"
+            )
         encoding = SpaceEncoding.of(study)
         data = training_data(study, encoding, trials)
         if not self._can_learn(study, data, trials):

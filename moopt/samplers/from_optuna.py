@@ -63,7 +63,7 @@ class OptunaSampler:
         """Return what Optuna suggests, and untried points where it only repeats itself.
 
         Raises:
-            SelectionError: This sampler cannot search such a study.
+            SelectionError: This sampler cannot search such a study, or needs another package.
         """
         box = SearchBox(SpaceEncoding.of(study))
         label = self.name if self.name == "tpe" else f"optuna:{self.name}"
@@ -82,6 +82,11 @@ class OptunaSampler:
                 except ValueError as error:
                     raise SelectionError(
                         f"the sampler {label!r} cannot search study {study.name!r}: {error}"
+                    ) from error
+                except ModuleNotFoundError as error:
+                    raise SelectionError(
+                        f"the sampler {label!r} needs the package {error.name}, which is not "
+                        f"installed; pip install {error.name}"
                     ) from error
                 if key(parameters) not in seen:
                     seen.add(key(parameters))

@@ -19,7 +19,7 @@ class Study:
 
     Raises:
         StudyError: Two names are equal, a condition, constraint or starting point names what is not
-            there or cannot hold, or there are fewer than two objectives.
+            there or cannot hold, or there is no parameter or no objective.
     """
 
     name: str
@@ -42,10 +42,10 @@ class Study:
         self._keep("linear_constraints", LinearConstraint)
         if not self.parameters:
             raise StudyError(f"study {self.name!r} needs at least one parameter")
-        if len(self.objectives) < 2:
+        if not self.objectives:
             raise StudyError(
-                f"study {self.name!r} needs at least two objectives to have a front, "
-                f"got {len(self.objectives)}; a limit on a measurement is an OutcomeConstraint"
+                f"study {self.name!r} needs at least one objective, got none; a limit on a "
+                "measurement is an OutcomeConstraint and says nothing of what is better"
             )
         if self.fidelity is not None and not isinstance(self.fidelity, Fidelity):
             raise StudyError(f"study {self.name!r} needs a Fidelity, got {self.fidelity!r}")

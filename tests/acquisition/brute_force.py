@@ -1,12 +1,39 @@
-"""The expected gain by drawing everything at once, the slow way."""
+"""The expected gain by drawing everything at once, the slow way, and what BoTorch says of it."""
+
+from typing import cast
 
 import moocore
 import torch
+from botorch.models.model import Model
+from botorch.posteriors.gpytorch import GPyTorchPosterior
+from gpytorch.distributions import MultivariateNormal
 from torch import Tensor
 
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.outcomes import Outcomes, Surrogate
+from moopt.surrogates.paths import Paths
 from tests.surrogates.made_kernels import normal
+
+
+class PathModel(Model):
+    """One path of an outcome as a model of BoTorch."""
+
+    def __init__(self, paths: Paths, draw: int) -> None:
+        super().__init__()
+        self.paths = paths
+        self.draw = draw
+
+    @property
+    def num_outputs(self) -> int:
+        """One outcome."""
+        return 1
+
+    def posterior(self, *given: object, **named: object) -> GPyTorchPosterior:
+        """Return mean and deviation at `b x 1 x d` points."""
+        points = cast("Tensor", given[0] if given else named["X"])
+        means, deviations = self.paths(points[:, 0])
+        variances = deviations.expand_as(means)[:, [self.draw]].square()
+        return GPyTorchPosterior(MultivariateNormal(means[:, [self.draw]], variances.diag_embed()))
 
 
 def log_gain_by_drawing(outcomes: Outcomes, candidates: Tensor, draws: int) -> Tensor:

@@ -1,22 +1,26 @@
+import math
+
 import pytest
 import torch
+from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
 from botorch.sampling.normal import SobolQMCNormalSampler
 from torch import Tensor
 
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
+from moopt.acquisition.scalarized import random_directions
 from moopt.surrogates.botorch_models import botorch_model
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.outcomes import Outcomes
-from tests.acquisition.brute_force import log_gain_by_drawing
+from tests.acquisition.brute_force import PathModel, log_gain_by_drawing
 from tests.surrogates.made_kernels import uniform
-from tests.surrogates.made_outcomes import SITUATIONS, outcomes_in, outcomes_of
+from tests.surrogates.made_outcomes import ALONE, SITUATIONS, outcomes_in, outcomes_of
 
 CANDIDATES = uniform(8, 1, 2, seed=5)
 WORTH = -6.5
 """Log gains above which a few thousand draws tell them."""
 
-each_situation = pytest.mark.parametrize("situation", SITUATIONS)
+each_situation = pytest.mark.parametrize("situation", [*SITUATIONS, *ALONE])
 
 
 def values(outcomes: Outcomes, fronts: int = 256) -> Tensor:
@@ -24,7 +28,9 @@ def values(outcomes: Outcomes, fronts: int = 256) -> Tensor:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("situation", ["three", "limited", "computed", "computed_third"])
+@pytest.mark.parametrize(
+    "situation", ["three", "limited", "computed", "computed_third", "alone", "alone_limited"]
+)
 def test_the_gain_is_that_of_joint_draws(situation: str) -> None:
     outcomes = outcomes_in(situation)
     expected = log_gain_by_drawing(outcomes, CANDIDATES[:, 0], 2000)
@@ -58,6 +64,43 @@ def test_the_gain_is_that_of_botorch(situation: str) -> None:
     worth = expected > WORTH
     assert worth.sum() >= 2
     assert torch.allclose(found[worth], expected[worth], atol=0.15)
+
+
+@pytest.mark.parametrize("situation", ALONE)
+def test_the_gain_of_one_objective_is_expected_improvement_over_sampled_best_values(
+    situation: str,
+) -> None:
+    outcomes = outcomes_in(situation)
+    acquisition = noisy_hypervolume_improvement(outcomes, 0)
+    beliefs, reference = acquisition.beliefs, outcomes.data.reference_point
+    drawn = beliefs.values[..., 0].where(beliefs.feasible, reference)
+    best = drawn.max(dim=1).values.maximum(reference)
+
+    found = acquisition(CANDIDATES)
+
+    gains = torch.stack(
+        [
+            LogExpectedImprovement(PathModel(beliefs.paths[0], draw), value)(CANDIDATES)
+            for draw, value in enumerate(best)
+        ],
+        dim=1,
+    )
+    for limit in beliefs.limits:
+        means, deviations = beliefs.paths[limit.outcome](CANDIDATES[:, 0])
+        gains += torch.special.log_ndtr((limit.bound - limit.sign * means) / deviations)
+    expected = gains.logsumexp(dim=1) - math.log(gains.shape[1])
+    assert torch.allclose(found, expected, rtol=0.0, atol=1e-6)
+
+
+def test_directions_give_the_same_gain_of_one_objective() -> None:
+    outcomes = outcomes_of(1)
+    expected = values(outcomes)
+
+    found = random_directions(outcomes, 0, 256)(CANDIDATES)
+
+    worth = expected > WORTH
+    assert worth.sum() >= 2
+    assert torch.allclose(found[worth], expected[worth], atol=0.05)
 
 
 def test_with_nothing_feasible_the_value_is_the_probability_to_become_so() -> None:

@@ -47,6 +47,20 @@ def test_a_line_comes_when_a_trial_has_ended_and_only_then() -> None:
     ]
 
 
+def test_one_objective_is_told_by_its_best_value() -> None:
+    lines: list[str] = []
+    observer = PlainObserver(lines.append)
+    alone = replace(progress(), study=replace(STUDY, objectives=STUDY.objectives[:1]))
+
+    observer.search(alone)
+    observer.search(replace(alone, trials=[completed(0, 2.0, 3.0), completed(1, 0.5, 3.0)]))
+
+    assert lines == [
+        "search, 0 of 10 trials: best a —, 1 of 2 workers busy",
+        "search, 2 of 10 trials: best a 2, 1 of 2 workers busy, about 0 s left",
+    ]
+
+
 def test_failures_are_counted() -> None:
     lines: list[str] = []
     failure = Failure(FailureKind.CANDIDATE, "no")

@@ -91,12 +91,8 @@ def total(parameters: Parameters) -> float:
     return float(parameters["x"] + parameters["y"])
 
 
-ONE_MEASURED = [
-    Objective("measured", Maximize, reference=-1.0),
-    Objective("total", Minimize, reference=9.0, formula=total),
-]
-"""A study has two objectives at least; here one of them is learned."""
-
+ONE = [Objective("measured", Maximize)]
+ONE_MEASURED = [*ONE, Objective("total", Minimize, reference=9.0, formula=total)]
 NINE = [Objective(f"outcome{index}", Maximize, reference=-1.0) for index in range(9)]
 
 
@@ -187,7 +183,7 @@ def test_nothing_invalid_is_proposed_in_any_study(name: str, study: Study) -> No
     assert_valid(study, candidates, 2)
 
 
-@pytest.mark.parametrize("objectives", [ONE_MEASURED, NINE], ids=["one", "nine"])
+@pytest.mark.parametrize("objectives", [ONE, ONE_MEASURED, NINE], ids=["one", "computed", "nine"])
 def test_one_objective_can_be_learned_and_nine(
     sampler: Sampler, objectives: list[Objective]
 ) -> None:
@@ -201,6 +197,14 @@ def test_one_objective_can_be_learned_and_nine(
     candidates = sampler.propose(study, trials, 2, seed=0)
 
     assert_valid(study, candidates, 2)
+
+
+def test_one_objective_can_be_learned_within_limits(sampler: Sampler) -> None:
+    alone = replace(EVERYTHING, objectives=OBJECTIVES[:1])
+
+    candidates = sampler.propose(alone, history(alone, LEARNS), 2, seed=0)
+
+    assert_valid(alone, candidates, 2)
 
 
 def test_trials_that_measured_one_outcome_only_do_not_stop_the_search(sampler: Sampler) -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,16 @@ def test_a_card_says_how_the_model_is_loaded_and_made_again(merged: Path) -> Non
     assert "moopt export studies/skills.py --trial 3 --to FOLDER" in card
     assert "> How fast?" in card
     assert "one of the 7 trials on the front" in card
+
+
+def test_the_best_trial_of_one_objective_is_no_trade_off(tmp_path: Path) -> None:
+    alone = replace(two_objectives(), objectives=two_objectives().objectives[:1])
+
+    card = model_card(tmp_path, Origin(alone, completed(3, 0.9, 12.5), front_size=1))
+
+    assert "is the best trial of the study `skills`" in card
+    assert "searched for the best `accuracy` (maximize) with moopt" in card
+    assert "front" not in card
 
 
 def test_measurements_are_written_with_every_digit(tmp_path: Path) -> None:

@@ -54,6 +54,13 @@ def test_three_objectives_take_two_boxes_a_point_and_one_at_most(values: Points)
     assert len(boxes(values)[0]) <= 2 * len(front_of(values)) + 1
 
 
+def test_one_objective_leaves_one_box_above_the_best_value() -> None:
+    lower, upper = nondominated_boxes(np.array([[1.0], [3.0], [3.0], [2.0]]), np.zeros(1))
+
+    assert lower.tolist() == [[3.0]]
+    assert upper.tolist() == [[np.inf]]
+
+
 def test_two_points_in_the_plane_leave_three_strips() -> None:
     lower, upper = nondominated_boxes(np.array([[2.0, 3.0], [4.0, 1.0]]), np.zeros(2))
 

@@ -165,6 +165,14 @@ def test_contributions_sum_to_the_hypervolume_at_most(points: Points) -> None:
     assert (contributions[~is_nondominated(points)] == 0).all()
 
 
+def test_of_one_objective_the_best_value_contributes_its_lead() -> None:
+    values, reference = np.array([[1.0], [3.0], [2.0], [0.2]]), np.array([0.5])
+
+    assert hypervolume_contributions(values, reference).tolist() == [0.0, 1.0, 0.0, 0.0]
+    assert hypervolume_contributions(values[:1], reference).tolist() == [0.5]
+    assert hypervolume_contributions(values[[1, 1]], reference).tolist() == [0.0, 0.0]
+
+
 def test_contributions_of_no_points_are_none() -> None:
     assert hypervolume_contributions(np.empty((0, 2)), np.zeros(2)).tolist() == []
     with pytest.raises(ValueError, match="got NaN"):

@@ -104,7 +104,9 @@ def test_equal_trials_give_equal_pages() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-@pytest.mark.parametrize("study", [two_objectives(), many_objectives(3), many_objectives(5)])
+@pytest.mark.parametrize(
+    "study", [many_objectives(1), two_objectives(), many_objectives(3), many_objectives(5)]
+)
 def test_a_browser_draws_the_front_without_a_fault(study: Study, tmp_path: Path) -> None:
     trials = front_of_three() if study.name == "skills" else spread(study, 8)
 

@@ -1,9 +1,11 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing import get_context
 
 import pytest
 
+from moopt.errors import SelectionError
 from moopt.optimizer import Optimizer
 from moopt.samplers.bayesian import ACQUISITIONS, BayesianSampler
 from moopt.study.conditions import When
@@ -73,6 +75,41 @@ def test_the_search_stays_away_from_what_crashes_and_what_is_not_allowed() -> No
     # The best there is: x up to 0.7 without crashing, y at its limit of 0.5.
     ideal = sum(0.7 / 1000 * (1.5 - 0.7 * step / 1000) for step in range(1000))
     assert optimizer.front().hypervolume() > 0.9 * ideal
+
+
+def loss(parameters: Parameters) -> float:
+    """Dixon and Szego (1978), Branin's function, scaled to the unit square; 0.398 at best."""
+    x, y = 15 * parameters["x"] - 5, 15 * parameters["y"]
+    valley = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
+    return float(valley**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10)
+
+
+ALONE = Study(
+    "alone",
+    parameters=[Continuous("x", 0, 1), Continuous("y", 0, 1)],
+    objectives=[Objective("loss", Minimize, noise=0.0)],
+)
+
+
+@pytest.mark.slow
+def test_the_best_of_one_objective_is_nearly_reached_and_limits_are_kept() -> None:
+    # Of the three best places of Branin's function only that with x = 0.124 is allowed.
+    study = replace(ALONE, outcome_constraints=[OutcomeConstraint("c", at_most=0.3)])
+    optimizer = Optimizer(study, sampler="bayesian", seed=0)
+    for _ in range(25):
+        (trial,) = optimizer.ask()
+        x = trial.parameters["x"]
+        optimizer.tell(trial.number, {"loss": loss(trial.parameters), "c": x})
+
+    (best,) = optimizer.front().trials
+    assert best.measurements["loss"].mean < 0.6
+    assert best.parameters["x"] == pytest.approx(0.124, abs=0.03)
+
+
+@pytest.mark.parametrize("acquisition", ["qlognehvi", "qlognparego"])
+def test_what_needs_several_objectives_is_refused_for_one(acquisition: str) -> None:
+    with pytest.raises(SelectionError, match=f"'{acquisition}' needs at least two objectives"):
+        BayesianSampler(acquisition=acquisition).propose(ALONE, [], 1, seed=0)
 
 
 NUMBERS = Study(

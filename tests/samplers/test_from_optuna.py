@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from dataclasses import replace
+
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
@@ -116,6 +119,25 @@ def test_every_sampler_of_several_objectives_proposes_what_is_valid(name: str) -
     assert [each.sampler for each in candidates] == [f"optuna:{name}"] * 3
     for each in candidates:
         check_parameters(study.parameters, (), each.parameters, "candidate")
+
+
+@pytest.mark.parametrize("name", ["GPSampler", "NSGAIISampler", "TPESampler", "tpe"])
+def test_one_objective_is_searched_within_its_limits(name: str) -> None:
+    study = replace(PLAIN, objectives=OBJECTIVES[:1])
+
+    candidates = OptunaSampler(name).propose(study, trials_of(study, 20), 3, seed=0)
+
+    assert {each.sampler.removeprefix("optuna:") for each in candidates} == {name}
+    for each in candidates:
+        check_parameters(study.parameters, (), each.parameters, "candidate")
+
+
+def test_a_sampler_of_a_package_that_is_missing_names_it(hide: Callable[[str], None]) -> None:
+    hide("cmaes")
+    study = replace(PLAIN, objectives=OBJECTIVES[:1])
+
+    with pytest.raises(SelectionError, match="CmaEsSampler' needs the package cmaes"):
+        OptunaSampler("CmaEsSampler").propose(study, trials_of(study, 12), 1, seed=0)
 
 
 def test_generations_are_found_again_in_the_notes() -> None:

@@ -125,6 +125,18 @@ def test_two_objectives_have_a_direction_for_each_parent_and_many_have_a_second_
     assert len(reference_directions(9, 40)) == 18
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_with_one_objective_the_best_trials_are_parents(algorithm: str) -> None:
+    study = replace(LINE, objectives=LINE.objectives[:1], outcome_constraints=[])
+    points = [{"x": index / 20} for index in range(20)]
+    trials = completed(points, [{"a": -abs(point["x"] - 0.8)} for point in points])
+
+    children = EvolutionarySampler(algorithm, population=4).propose(study, trials, 8, 0)
+
+    assert {each.sampler for each in children} == {algorithm}
+    assert min(each.parameters["x"] for each in children) > 0.6
+
+
 def test_what_cannot_evolve_is_refused() -> None:
     with pytest.raises(SelectionError, match="at least 2 trials, got 1"):
         EvolutionarySampler(population=1)

@@ -108,9 +108,9 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: study_of(X, objectives=[Objective("a", Maximize), Objective("a", Minimize)]),
         "two objectives named 'a'",
     ),
-    "one objective": (
-        lambda: study_of(X, objectives=[Objective("a", Maximize)]),
-        "needs at least two objectives",
+    "no objective": (
+        lambda: study_of(X, objectives=[]),
+        "'made' needs at least one objective, got none",
     ),
     "no parameters": (study_of, "needs at least one parameter"),
     "an objective among the parameters": (

@@ -110,6 +110,14 @@ SITUATIONS = {
 }
 
 
+ALONE = {
+    "alone": partial(outcomes_of, 1),
+    "alone_noisy": partial(outcomes_of, 1, noise=0.2, pending=2),
+    "alone_limited": partial(outcomes_of, 1, limit=0.5),
+}
+"""With one objective."""
+
+
 @cache
 def outcomes_in(situation: str) -> Outcomes:
-    return SITUATIONS[situation]()
+    return (SITUATIONS | ALONE)[situation]()

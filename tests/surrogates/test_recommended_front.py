@@ -73,6 +73,20 @@ def without(trial: Trial, name: str) -> Trial:
     return replace(trial, measurements=kept)
 
 
+def test_of_one_objective_the_trial_with_the_best_posterior_mean_is_recommended() -> None:
+    alone = replace(HILLS, objectives=HILLS.objectives[:1])
+    lucky = trial_at(0.6, COUNT, luck=4 * NOISE)
+    trials = [*spread(noise=NOISE), lucky]
+
+    recommended = recommend(alone, trials)
+
+    means = {number: each["good"].mean for number, each in recommended.predicted.items()}
+    assert front_of(alone, trials).trials == (lucky,)
+    assert [trial.number for trial in recommended.front] == [max(means, key=lambda n: means[n])]
+    assert abs(places(recommended.front)[0] - 0.3) < 0.1
+    assert sum(recommended.chance.values()) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("sem", [None, NOISE])
 def test_a_lucky_outlier_is_on_the_measured_front_and_is_not_recommended(
     sem: float | None,
