@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from linear_operator.utils.cholesky import psd_safe_cholesky
+from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 
+from moopt.errors import SurrogateError
 from moopt.surrogates.features import Features
 from moopt.surrogates.kernels import Kernel
 from moopt.surrogates.marginal_likelihood import Likelihood
@@ -86,8 +88,7 @@ class GaussianProcess:
     ) -> Float[Tensor, "s q"]:
         """Return the standardized function at points, drawn jointly, from normal numbers."""
         mean, covariance = self.predict(points)
-        factor: Tensor = psd_safe_cholesky(covariance, jitter=1e-8, max_tries=7)
-        return mean + normals @ factor.mT
+        return mean + normals @ safe_factor(covariance).mT
 
     def measured(self, standard: Tensor) -> Tensor:
         """Return values of the standardized function as they would be measured without noise."""
@@ -110,6 +111,22 @@ class GaussianProcess:
         mean = values @ weights
         variance = (values - mean[..., None]).square() @ weights
         return mean, variance.clamp_min(1e-18).sqrt()
+
+
+def safe_factor(covariance: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
+    """Return the Cholesky factor of a covariance, with as little added to its diagonal as it takes.
+
+    Raises:
+        SurrogateError: Even a hundredth on the diagonal is too little, or a number is not finite.
+    """
+    try:
+        factor: Tensor = psd_safe_cholesky(covariance, jitter=1e-8, max_tries=7)
+    except (NanError, NotPSDError) as error:
+        raise SurrogateError(
+            f"a Gaussian process has no covariance between {len(covariance)} points that can be "
+            "sampled; look at `moopt trials` for values that cannot be, or choose a surrogate"
+        ) from error
+    return factor
 
 
 def _hermite(like: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,11 +11,10 @@ from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.gaussian_process import GaussianProcess, safe_factor
 from moopt.surrogates.kernels import Gram
 
 KNOWN = 1e-6
@@ -80,7 +79,7 @@ def paths_through(
         [process.likelihood.noise(process.theta)[elsewhere], fresh.new_full((len(rows),), KNOWN)]
     )
     covariance = process.kernel.gram(features, features, process.kernel_theta).matrix
-    factor = psd_safe_cholesky(covariance + noise.diag(), jitter=1e-8, max_tries=7)
+    factor = safe_factor(covariance + noise.diag())
     identity = torch.eye(len(features)).to(factor)
     whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
     measured = process.likelihood.observations.values[elsewhere].expand(len(drawn), -1)

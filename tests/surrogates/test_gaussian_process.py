@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from botorch.fit import fit_gpytorch_mll
@@ -6,7 +8,8 @@ from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scal
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
-from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.errors import SurrogateError
+from moopt.surrogates.gaussian_process import GaussianProcess, safe_factor
 from moopt.surrogates.selection import Measured, learned_process
 from tests.surrogates.made_kernels import normal, uniform
 from tests.surrogates.made_processes import (
@@ -176,3 +179,12 @@ def test_a_constant_outcome_is_predicted_everywhere() -> None:
     means, deviations = process.moments(mean, covariance.diagonal().sqrt())
     assert means.tolist() == pytest.approx([2.5] * len(GRID))
     assert float(deviations.max()) < 1.0
+
+
+@pytest.mark.parametrize("entry", [-1.0, math.nan])
+def test_what_is_no_covariance_is_refused_in_words(entry: float) -> None:
+    covariance = torch.eye(3, dtype=torch.float64)
+    covariance[1, 1] = entry
+
+    with pytest.raises(SurrogateError, match="between 3 points"):
+        safe_factor(covariance)
