@@ -117,17 +117,18 @@ class Additive:
         return self.whole.diagonal_slope(left, theta)
 
 
-LINEAR = (math.log(3.0), 1.0)
-QUADRATIC = (math.log(5.0), 1.5)
-RESIDUAL = (math.log(0.1), -2.0)
-"""Of the variances of the terms: where fitting starts, and the mean of the logarithm a priori."""
+START = (0.3, 0.3, 0.5)
+"""Variances of the linear, the quadratic and the stationary term where fitting starts: the corners
+of the space promise no more than the rest of it until the measurements say so."""
 
-VARIANCE_OF_VARIANCES = (1.0, 1.0, 2.25)
+MEDIANS = (2.2, 2.2, 1.4)
+VARIANCE_OF_VARIANCES = (4.0, 4.0, 1.0)
+"""Log-normal priors of these variances: their medians, and the variances of their logarithms."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuadraticGram:
-    """Of a linear, a quadratic and a small stationary term."""
+    """Of a linear, a quadratic and a stationary term."""
 
     inner: Float[Tensor, "*#batch n m"]
     left: Float[Tensor, "*#batch n f"]
@@ -163,10 +164,10 @@ class QuadraticGram:
 
 @dataclass(frozen=True, slots=True)
 class Quadratic:
-    """Linear, quadratic and a small residual: what a metric is near to as models are merged.
+    """Linear, quadratic and a stationary rest: what a metric is near to as models are merged.
 
-    It is a kernel and not a mean function, so that what few trials leave open of the quadratic
-    stays uncertain.
+    How much there is of each is learned. It is a kernel and not a mean function, so that what few
+    trials leave open of the quadratic stays uncertain.
 
     Source: Li et al., "MAP: low-compute model merging with amortized Pareto fronts via quadratic
     approximation", ICLR (2025), for the quadratic.
@@ -181,8 +182,8 @@ class Quadratic:
 
     @property
     def start(self) -> Float[Tensor, " p"]:
-        """Return a mostly quadratic start."""
-        variances = torch.tensor([LINEAR[0], QUADRATIC[0], RESIDUAL[0]], dtype=torch.float64)
+        """Return a start with a little of each term."""
+        variances = torch.tensor(START, dtype=torch.float64).log()
         return torch.cat([variances, self.residual.start])
 
     @property
@@ -194,11 +195,10 @@ class Quadratic:
         """Return the log density of log-normal variances and lengthscales, and its gradient."""
         value, gradient = self.residual.log_prior(theta[3:])
         gradients = []
-        locations = (LINEAR[1], QUADRATIC[1], RESIDUAL[1])
-        for index, (location, variance) in enumerate(
-            zip(locations, VARIANCE_OF_VARIANCES, strict=True)
+        for index, (median, variance) in enumerate(
+            zip(MEDIANS, VARIANCE_OF_VARIANCES, strict=True)
         ):
-            more, slope = log_normal(theta[index], location, variance)
+            more, slope = log_normal(theta[index], math.log(median), variance)
             value = value + more
             gradients.append(slope)
         return value, torch.cat([torch.stack(gradients), gradient])

@@ -48,12 +48,8 @@ ANYWHERE = "matern"
 
 ENOUGH_TO_TRANSFORM = 16
 
-MANY_QUADRATIC = 30
-"""Groups up to which a quadratic surface is considered."""
-
-QUADRATIC_FROM = 3
-"""Measurements per group from which it is: with fewer, all that it knows of the corners of the
-space is that they may be good. For that reason it does not come first, either."""
+FEW_GROUPS, MANY_GROUPS = 3, 30
+"""Groups from which a quadratic surface comes first, and up to which it is considered."""
 
 REMEMBERED = 512
 
@@ -83,9 +79,10 @@ def _dense_kernels(features: Features) -> dict[str, Kernel]:
     rough, smooth = (Stationary(features.groups, rough=each) for each in (True, False))
     if not features.categorical:
         kernels: dict[str, Kernel] = {"rbf": smooth, "matern": rough}
-        if features.plain and features.group_count <= MANY_QUADRATIC:
-            kernels["quadratic"] = Quadratic(smooth)
-        return kernels
+        surface = {"quadratic": Quadratic(smooth)}
+        if not features.plain or features.group_count > MANY_GROUPS:
+            return kernels
+        return surface | kernels if features.group_count >= FEW_GROUPS else kernels | surface
     numeric = [g for g in range(features.group_count) if g not in features.categorical]
     members = [[group] for group in features.categorical] + ([numeric] if numeric else [])
     if len(members) == 1:
@@ -212,8 +209,6 @@ class _Attempt:
 def _choose(measured: Measured, only: str | None) -> Choice:
     measured = measured.spread_out(MOST)
     kernels = kernels_for(measured.features)
-    if len(measured.values) < QUADRATIC_FROM * measured.features.group_count and only is None:
-        kernels.pop("quadratic", None)
     if only is not None or len(measured.values) < FIRST_CHOICE:
         return _attempt(measured, kernels, only or next(iter(kernels)), IDENTITY).choice
     best = _best([_attempt(measured, kernels, name, IDENTITY) for name in kernels])
