@@ -24,7 +24,7 @@ Height = Callable[[Tensor], Tensor]
 CLIMBS = 12
 """Most steps in one round."""
 
-ITERATIONS = (10, 10, 10)
+ITERATIONS = (8, 8, 8)
 """Of the gradient search, by round: gradient and steps take turns so often at most."""
 
 CHUNK = 128

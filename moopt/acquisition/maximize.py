@@ -26,6 +26,9 @@ STARTS = 8
 APART = 0.1
 """Starts differ in some column by more than this: neighbours would climb the same hill."""
 
+FINALISTS = 16
+"""Points that are compared in the end, as they would be proposed."""
+
 SAME = 1e-6
 """Points closer than this in every column are one point."""
 
@@ -62,8 +65,9 @@ def maximize(
         # One face only becomes a start: many of them lie below the same point.
         face = Climbed.at(height, faces).best_first().first(1)
         starts = starts.first(STARTS - 1).and_then(face)
-    rows = torch.cat([climb(height, box, starts, raw.rows).rows, raw.rows[: 2 * STARTS]])
-    best = best_untried(acquisition, _valid(box, rows), tried)
+    climbed = climb(height, box, starts, raw.rows).and_then(raw.first(FINALISTS))
+    finalists = climbed.best_first().first(FINALISTS)
+    best = best_untried(acquisition, _valid(box, finalists.rows), tried)
     if best is None:
         # All roads lead to what was tried.
         best = best_untried(acquisition, _valid(box, raw.rows), tried)
