@@ -1,4 +1,8 @@
-"""Where hypervolume starts: given by the study, or inferred from its first trials."""
+"""Where what is of interest starts and ends.
+
+The reference point is given by the study, or inferred from its first trials; aspirations are given
+or there are none.
+"""
 
 from collections.abc import Sequence
 
@@ -17,8 +21,9 @@ MARGIN = 0.1
 def infer_references(study: Study, trials: Sequence[Trial]) -> dict[str, float]:
     """Return a reference, in its own unit, for each objective to which the study gives none.
 
-    It is the worst value on the front, moved out by a tenth of the front's range. Infeasible trials
-    count only while there is no feasible one. Without a measured trial there is nothing to infer.
+    It is the worst value on the front, moved out by a tenth of the front's range. Values beyond an
+    aspiration count as the aspiration. Infeasible trials count only while there is no feasible one.
+    Without a measured trial there is nothing to infer.
 
     Source: Ishibuchi, Akedo and Nojima, "A many-objective test problem for visually examining
     diversity maintenance behavior in a decision space", GECCO (2011).
@@ -28,7 +33,10 @@ def infer_references(study: Study, trials: Sequence[Trial]) -> dict[str, float]:
     values = objective_values(study, feasible or measured)
     if len(values) == 0:
         return {}
-    inferred = _below_the_front(values)
+    aspirations = aspiration_point(study)
+    below = _below_the_front(np.minimum(values, aspirations))
+    # Values next to an aspiration may leave no room for a tenth of their range.
+    inferred = np.minimum(below, np.nextafter(aspirations, -np.inf))
     return {
         objective.name: objective.direction.sign * float(inferred[column])
         for column, objective in enumerate(study.objectives)
@@ -41,6 +49,16 @@ def reference_point(study: Study) -> Float[np.ndarray, " m"]:
     return np.array(
         [
             np.nan if each.reference is None else each.direction.sign * each.reference
+            for each in study.objectives
+        ]
+    )
+
+
+def aspiration_point(study: Study) -> Float[np.ndarray, " m"]:
+    """Return the study's aspirations, larger is better; infinity where it gives none."""
+    return np.array(
+        [
+            np.inf if each.aspiration is None else each.direction.sign * each.aspiration
             for each in study.objectives
         ]
     )
