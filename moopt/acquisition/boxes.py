@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from moopt.acquisition.normal_tails import excess_above, log1m_exp, log_excess
-from moopt.front.box_decomposition import nondominated_boxes
+from moopt.front.box_decomposition import boxes_of_interest
 
 NOTHING = -1e30
 """Log volume of a box that only fills a row up."""
@@ -51,17 +51,32 @@ class Boxes:
 
     @classmethod
     def above(
-        cls, fronts: Sequence[Float[np.ndarray, "_ m"]], reference_point: Float[np.ndarray, " m"]
+        cls,
+        fronts: Sequence[Float[np.ndarray, "_ m"]],
+        reference_point: Float[np.ndarray, " m"],
+        aspiration_point: Float[np.ndarray, " m"] | None = None,
     ) -> "Boxes":
-        """Decompose what is not dominated by each front and lies above the reference point."""
-        corners = [nondominated_boxes(front, reference_point) for front in fronts]
-        most = max(len(lower) for lower, _ in corners)
+        """Decompose what is not dominated by each front and lies above the reference point.
+
+        Args:
+            fronts: Points, each front with as many as it has.
+            reference_point: Where boxes begin.
+            aspiration_point: Where they end. None: they are open.
+        """
+        ends = np.full_like(reference_point, np.inf)
+        if aspiration_point is not None:
+            ends = aspiration_point
+        corners = [boxes_of_interest(front, reference_point, ends) for front in fronts]
+        most = max(1, *(len(lower) for lower, _ in corners))
         real = torch.full((len(fronts), most), NOTHING, dtype=torch.float64)
         for row, (lower, _) in enumerate(corners):
             real[row, : len(lower)] = 0.0
         edges, lowers, uppers = [], [], []
         for objective in range(len(reference_point)):
-            known = [np.unique(lower[:, objective]) for lower, _ in corners]
+            known = [
+                _levels(reference_point[objective], lower[:, objective], upper[:, objective])
+                for lower, upper in corners
+            ]
             width = max(len(each) for each in known)
             edges.append(
                 torch.tensor(np.array([np.pad(e, (0, width - len(e)), "edge") for e in known]))
@@ -78,6 +93,18 @@ class Boxes:
             uppers.append(torch.from_numpy(upper_index.ravel()))
         return cls(tuple(edges), tuple(lowers), tuple(uppers), real.ravel())
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no box: every front reaches every aspiration."""
+        return bool((self.real < 0.0).all())
+
+
+def _levels(
+    reference: float, lower: Float[np.ndarray, " c"], upper: Float[np.ndarray, " c"]
+) -> Float[np.ndarray, " _"]:
+    """Return the coordinates at which boxes begin or end; one at least."""
+    return np.unique(np.concatenate([[reference], lower, upper[np.isfinite(upper)]]))
+
 
 def log_expected_gain(
     boxes: Boxes, means: Float[Tensor, "m r s"], deviations: Float[Tensor, "m r s"]
@@ -85,7 +112,8 @@ def log_expected_gain(
     """Return the log of the hypervolume that a point adds to each front, in expectation.
 
     Differentiable once by means and deviations. Minus infinity stands for what is too small for a
-    floating-point number next to what the same point adds to another front.
+    floating-point number next to what the same point adds to another front, and for a front that
+    has no box beside others that have some.
     """
     gains = cast("_Apply", _Gain.apply)(boxes, means, deviations)
     vanished = (gains.detach().max(dim=1).values < VANISHING).nonzero()[:, 0]

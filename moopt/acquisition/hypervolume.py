@@ -54,7 +54,8 @@ def noisy_hypervolume_improvement(
 
     The front is not what was measured but what the surrogates believe, noise removed: it is drawn
     a few times, and given each draw the expectation over the candidate is exact. Pending trials
-    count as done in each draw; limits weigh in as probabilities.
+    count as done in each draw; limits weigh in as probabilities. Values beyond an aspiration add
+    nothing, until every draw reaches all of them: then they count again, for want of anything else.
 
     Source: Daulton, Balandat and Bakshy, "Parallel Bayesian optimization of multiple noisy
     objectives with expected hypervolume improvement", NeurIPS (2021); the inner expectation as in
@@ -71,7 +72,9 @@ def noisy_hypervolume_improvement(
     boxes = None
     if beliefs.feasible.any() or not beliefs.limits:
         drawn = zip(beliefs.values[..., :count], beliefs.feasible, strict=True)
-        boxes = Boxes.above(
-            [values[allowed].numpy() for values, allowed in drawn], data.reference_point.numpy()
-        )
+        sampled = [values[allowed].numpy() for values, allowed in drawn]
+        reference = data.reference_point.numpy()
+        boxes = Boxes.above(sampled, reference, data.aspiration_point.numpy())
+        if boxes.is_empty:
+            boxes = Boxes.above(sampled, reference)
     return ExpectedHypervolumeImprovement(beliefs, boxes, count)

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from botorch.acquisition.acquisition import AcquisitionFunction
 from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
-from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
+from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
 from botorch.acquisition.multi_objective.parego import qLogNParEGO
 from botorch.models.model import Model
 from botorch.posteriors.posterior import Posterior
@@ -28,6 +28,8 @@ FRONTS = {2: 64, 3: 32}
 
 FEWEST_FRONTS = 16
 SCALARIZED_SAMPLES = 128
+BEYOND = 1e-6
+"""Share at which a gain beyond an aspiration counts."""
 
 
 def monte_carlo_hypervolume(outcomes: Outcomes, seed: int) -> AcquisitionFunction:
@@ -47,7 +49,7 @@ def monte_carlo_hypervolume(outcomes: Outcomes, seed: int) -> AcquisitionFunctio
             ref_point=data.reference_point,
             X_baseline=data.points,
             sampler=_posterior_sampler(model, data, samples, seed),
-            objective=IdentityMCMultiOutputObjective(outcomes=list(range(data.objective_count))),
+            objective=_objective(data),
             constraints=_constraints(data),
             X_pending=data.pending if len(data.pending) else None,
             prune_baseline=True,
@@ -65,11 +67,23 @@ def random_scalarization(outcomes: Outcomes, seed: int) -> AcquisitionFunction:
         model=model,
         X_baseline=data.points,
         sampler=_posterior_sampler(model, data, SCALARIZED_SAMPLES, seed),
-        objective=IdentityMCMultiOutputObjective(outcomes=list(range(data.objective_count))),
+        objective=_objective(data),
         constraints=_constraints(data),
         X_pending=data.pending if len(data.pending) else None,
         prune_baseline=True,
     )
+
+
+def _objective(data: TrainingData) -> GenericMCMultiOutputObjective:
+    """Return the objectives among the outcomes; what is beyond an aspiration hardly counts."""
+
+    def counted(samples: Tensor, *_: object, **__: object) -> Tensor:
+        objectives = samples[..., : data.objective_count]
+        worth = objectives.minimum(data.aspiration_point)
+        # Scalarizations divide by the range of the values, which must not be zero.
+        return worth + BEYOND * (objectives - worth)
+
+    return GenericMCMultiOutputObjective(counted)
 
 
 def _posterior_sampler(model: Model, data: TrainingData, samples: int, seed: int) -> MCSampler:

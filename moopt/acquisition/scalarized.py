@@ -6,6 +6,8 @@ one-dimensional integral of the probability to be that far in every objective, s
 outcomes need no sampling:
 
     E[gain] = c E_v [ integral from t_v to infinity of m t^(m-1) prod_j P(f_j > r_j + t v_j) dt ]
+
+Where objectives have aspirations, the integral ends where a direction passes the first of them.
 """
 
 import math
@@ -30,6 +32,9 @@ NODES = 12
 REACH = 4.0
 """How many standard deviations above its mean the integral goes."""
 
+NO_WAY = 1e-300
+"""Length of an integral that is empty, so that it has a logarithm."""
+
 
 @dataclass(frozen=True, slots=True)
 class DirectionalImprovement:
@@ -41,6 +46,9 @@ class DirectionalImprovement:
 
     reached: Float[Tensor, " s"]
     """How far the front of each draw gets in its direction."""
+
+    ends: Float[Tensor, " s"]
+    """How far each direction leads before it passes an aspiration; may be infinite."""
 
     reference_point: Float[Tensor, " m"]
     any_feasible: bool
@@ -65,6 +73,7 @@ class DirectionalImprovement:
         # Where even the far end is not ahead, a narrow interval keeps the tail of the probability.
         narrow = (deviation / self.directions).min(dim=2).values.detach()
         length = (far.detach() - self.reached).clamp_min(0.0) + narrow
+        length = length.minimum(self.ends - self.reached).clamp_min(NO_WAY)
         nodes, weights = (mean.new_tensor(each) for each in _legendre())
         along = self.reached[:, None] + length[..., None] * nodes
         ahead = (
@@ -101,8 +110,13 @@ def random_directions(
     ahead = ((objectives - data.reference_point) / unit[:, None]).min(dim=2).values
     ahead = torch.where(beliefs.feasible, ahead, 0.0)
     reached = ahead.max(dim=1).values.clamp_min(0.0) if ahead.shape[1] else torch.zeros(directions)
+    ends = ((data.aspiration_point - data.reference_point) / unit).min(dim=1).values
+    if bool((reached >= ends).all()):
+        # All that was wanted is there: what lies beyond is better than nothing.
+        ends = torch.full_like(ends, torch.inf)
+    reached = torch.minimum(reached.to(unit), ends)
     some = bool(beliefs.feasible.any()) or not beliefs.limits
-    return DirectionalImprovement(beliefs, unit, reached.to(unit), data.reference_point, some)
+    return DirectionalImprovement(beliefs, unit, reached, ends, data.reference_point, some)
 
 
 def _legendre() -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.encoding.space import SpaceEncoding
-from moopt.front.reference_point import infer_references, reference_point
+from moopt.front.reference_point import aspiration_point, infer_references, reference_point
 from moopt.study.objectives import Objective
 from moopt.study.study import Study
 from moopt.study.trials import FailureKind, Measurement, Trial, TrialState
@@ -43,6 +43,9 @@ class TrainingData:
     """Of the outcomes, for messages."""
 
     reference_point: Float[Tensor, " m"]
+    aspiration_point: Float[Tensor, " m"]
+    """Beyond it more is worth nothing. Infinite where an objective has no aspiration."""
+
     limits: tuple[Limit, ...]
     pending: Float[Tensor, "p d"]
     """Trials that are proposed or running."""
@@ -97,6 +100,7 @@ def training_data(study: Study, encoding: SpaceEncoding, trials: Sequence[Trial]
         standard_errors=torch.tensor(errors, dtype=torch.float64).reshape(shape),
         names=names,
         reference_point=torch.from_numpy(reference_point(resolved)),
+        aspiration_point=torch.from_numpy(aspiration_point(resolved)),
         limits=_limits(study, names),
         pending=encoding.encode_all([t.parameters for t in trials if t.state in PENDING]),
         crashed=encoding.encode_all([t.parameters for t in trials if _crashed(t)]),

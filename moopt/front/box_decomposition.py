@@ -49,6 +49,27 @@ def nondominated_boxes(
     return corners[real], upper[real]
 
 
+def boxes_of_interest(
+    values: Float[np.ndarray, "n m"],
+    reference_point: Float[np.ndarray, " m"],
+    aspiration_point: Float[np.ndarray, " m"],
+) -> tuple[Float[np.ndarray, "c m"], Float[np.ndarray, "c m"]]:
+    """Return boxes that fill what no point dominates and lies below the aspiration point.
+
+    A value beyond an aspiration is worth as much as the aspiration, so points are moved back to it.
+    There is no box where a point reaches every aspiration.
+
+    Args:
+        values: Points, one a row.
+        reference_point: Worst values of interest.
+        aspiration_point: Best values of interest, better than the reference point; may be infinite.
+    """
+    lower, upper = nondominated_boxes(np.minimum(values, aspiration_point), reference_point)
+    upper = np.minimum(upper, aspiration_point)
+    real = (lower < upper).all(axis=1)
+    return lower[real], upper[real]
+
+
 def _strips(
     front: Float[np.ndarray, "n 2"], reference_point: Float[np.ndarray, " 2"]
 ) -> tuple[Float[np.ndarray, "c 2"], Float[np.ndarray, "c 2"]]:

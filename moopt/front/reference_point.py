@@ -1,4 +1,8 @@
-"""Where hypervolume starts: given by the study, or inferred from its first trials."""
+"""Where what is of interest starts and ends.
+
+The reference point is given by the study, or inferred from its first trials; aspirations are given
+or there are none.
+"""
 
 from collections.abc import Sequence
 
@@ -17,10 +21,10 @@ MARGIN = 0.1
 def infer_references(study: Study, trials: Sequence[Trial]) -> dict[str, float]:
     """Return a reference, in its own unit, for each objective to which the study gives none.
 
-    It is the worst value on the front, moved out by a tenth of the front's range. Infeasible trials
-    count only while there is no feasible one. With one objective, whose front is its best value, it
-    is the worst value of all trials, moved out by a tenth of their range. Without a measured trial
-    there is nothing to infer.
+    It is the worst value on the front, moved out by a tenth of the front's range. Values beyond an
+    aspiration count as the aspiration. Infeasible trials count only while there is no feasible one.
+    With one objective, whose front is its best value, it is the worst value of all trials, moved
+    out by a tenth of their range. Without a measured trial there is nothing to infer.
 
     Source: Ishibuchi, Akedo and Nojima, "A many-objective test problem for visually examining
     diversity maintenance behavior in a decision space", GECCO (2011).
@@ -28,14 +32,16 @@ def infer_references(study: Study, trials: Sequence[Trial]) -> dict[str, float]:
     measured = measured_trials(study, trials)
     if not measured:
         return {}
-    if len(study.objectives) == 1:
-        # Close below the best value, which may be there by luck, little would be left to gain.
-        values = objective_values(study, measured)
-        inferred = _below(values, values)
-    else:
-        feasible = [trial for trial in measured if is_feasible(study, trial)]
-        values = objective_values(study, feasible or measured)
-        inferred = _below(values[is_nondominated(values)], values)
+    is_alone = len(study.objectives) == 1
+    feasible = [trial for trial in measured if is_feasible(study, trial)]
+    aspirations = aspiration_point(study)
+    values = np.minimum(
+        objective_values(study, measured if is_alone else feasible or measured), aspirations
+    )
+    # Close below a single best value, which may be there by luck, little would be left to gain.
+    front = values if is_alone else values[is_nondominated(values)]
+    # Values next to an aspiration may leave no room for a tenth of their range.
+    inferred = np.minimum(_below(front, values), np.nextafter(aspirations, -np.inf))
     return {
         objective.name: objective.direction.sign * float(inferred[column])
         for column, objective in enumerate(study.objectives)
@@ -57,6 +63,16 @@ def reference_point(study: Study) -> Float[np.ndarray, " m"]:
     return np.array(
         [
             np.nan if each.reference is None else each.direction.sign * each.reference
+            for each in study.objectives
+        ]
+    )
+
+
+def aspiration_point(study: Study) -> Float[np.ndarray, " m"]:
+    """Return the study's aspirations, larger is better; infinity where it gives none."""
+    return np.array(
+        [
+            np.inf if each.aspiration is None else each.direction.sign * each.aspiration
             for each in study.objectives
         ]
     )

@@ -133,8 +133,11 @@ class BayesianSampler:
 
 
 def _on_front(data: TrainingData) -> Tensor:
-    """Say which points are non-dominated among those that have every objective."""
-    objectives = data.outcomes[:, : data.objective_count]
+    """Say which points are non-dominated among those that have every objective.
+
+    What is beyond an aspiration is no better than the aspiration.
+    """
+    objectives = data.outcomes[:, : data.objective_count].minimum(data.aspiration_point)
     complete = ~objectives.isnan().any(dim=1)
     best = torch.zeros(len(objectives), dtype=torch.bool)
     best[complete] = torch.from_numpy(is_nondominated(np.asarray(objectives[complete])))

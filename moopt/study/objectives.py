@@ -51,7 +51,8 @@ class Objective:
     """A number to be made large or small.
 
     Raises:
-        StudyError: The direction is none, a number is not finite, or a formula comes with noise.
+        StudyError: The direction is none, a number is not finite, the aspiration is not better than
+            the reference, or a formula comes with noise.
     """
 
     name: str
@@ -62,6 +63,14 @@ class Objective:
     reference: float | None = None
     """Worst value still of interest, in the objective's own unit: its coordinate of the reference
     point. None: inferred once, after the initial design."""
+
+    aspiration: float | None = None
+    """Value beyond which more is worth nothing, in the objective's own unit. None: more is always
+    better.
+
+    Source: Wierzbicki, "The use of reference objectives in multiobjective optimization", Multiple
+    Criteria Decision Making Theory and Application (1980), for the word.
+    """
 
     noise: float | None = None
     """Standard deviation of one measurement that comes without a standard error. None: learned;
@@ -77,6 +86,8 @@ class Objective:
             raise StudyError(f"{owner} needs Maximize or Minimize, got {self.direction!r}")
         if self.reference is not None:
             object.__setattr__(self, "reference", check_number(owner, "reference", self.reference))
+        if self.aspiration is not None:
+            self._check_aspiration(owner, self.aspiration)
         if self.noise is not None:
             object.__setattr__(self, "noise", check_number(owner, "noise", self.noise))
             if self.noise < 0:
@@ -91,6 +102,18 @@ class Objective:
             )
         if self.noise:
             raise StudyError(f"{owner} has a formula, which has no noise; leave noise out")
+
+    def _check_aspiration(self, owner: str, aspiration: float) -> None:
+        aspiration = check_number(owner, "aspiration", aspiration)
+        object.__setattr__(self, "aspiration", aspiration)
+        if self.reference is None:
+            return
+        if self.direction.sign * (aspiration - self.reference) <= 0:
+            side = "above" if self.direction is Direction.MAXIMIZE else "below"
+            raise StudyError(
+                f"{owner} is to {self.direction.value} and needs an aspiration {side} its "
+                f"reference, got aspiration={aspiration:g}, reference={self.reference:g}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

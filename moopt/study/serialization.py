@@ -114,13 +114,17 @@ def _parameter_from_json(json: Json) -> Parameter:
 
 
 def _objective_to_json(objective: Objective) -> Json:
-    return {
+    written: Json = {
         "name": objective.name,
         "direction": objective.direction.value,
         "reference": objective.reference,
         "noise": objective.noise,
         "formula": objective.formula and formula_name(objective.formula),
     }
+    # Left out where there is none, so that studies stored without the field stay the same studies.
+    if objective.aspiration is not None:
+        written["aspiration"] = objective.aspiration
+    return written
 
 
 def _objective_from_json(json: Json) -> Objective:
@@ -128,6 +132,7 @@ def _objective_from_json(json: Json) -> Objective:
         json["name"],
         Direction(json["direction"]),
         reference=json["reference"],
+        aspiration=json.get("aspiration"),
         noise=json["noise"],
         formula=StoredFormula(json["formula"]) if json["formula"] else None,
     )

@@ -47,7 +47,8 @@ def log_gain_by_drawing(outcomes: Outcomes, candidates: Tensor, draws: int) -> T
     for limit in data.limits:
         feasible &= limit.sign * drawn[..., limit.outcome] <= limit.bound
     worst = data.reference_point - 1.0
-    values = torch.where(feasible[..., None], drawn[..., : data.objective_count], worst)
+    counted = drawn[..., : data.objective_count].minimum(data.aspiration_point)
+    values = torch.where(feasible[..., None], counted, worst)
     known = len(points) - len(candidates)
     gains = [_gains(draw[:known], draw[known:], data.reference_point) for draw in values]
     return torch.tensor(gains, dtype=torch.float64).mean(dim=0).log()

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,8 +29,10 @@ def front(objectives: int, seed: int = 0) -> Points:
     return np.random.default_rng(seed).uniform(-0.2, 1, (6, objectives))
 
 
-def above_zero(*fronts: Points) -> Boxes:
-    return Boxes.above(fronts, np.zeros(fronts[0].shape[1]))
+def above_zero(*fronts: Points, aspiration: float | None = None) -> Boxes:
+    objectives = fronts[0].shape[1]
+    ends = None if aspiration is None else np.full(objectives, aspiration)
+    return Boxes.above(fronts, np.zeros(objectives), ends)
 
 
 def one_by_one(means: Sequence[float], deviations: Sequence[float]) -> tuple[Tensor, Tensor]:
@@ -38,9 +41,11 @@ def one_by_one(means: Sequence[float], deviations: Sequence[float]) -> tuple[Ten
     return mean[:, None, None], deviation[:, None, None]
 
 
-def gain_by_integral(points: Points, means: Tensor, deviations: Tensor) -> float:
+def gain_by_integral(
+    points: Points, means: Tensor, deviations: Tensor, aspiration: float = math.inf
+) -> float:
     """Return the integral over what no point dominates of the probability to dominate it."""
-    top = (means + 5 * deviations).clamp_min(0.1)
+    top = (means + 5 * deviations).clamp_min(0.1).clamp_max(aspiration)
     there = (
         top
         * draw_sobol_samples(torch.tensor([[0.0], [1.0]]).expand(2, len(top)), 2**16, 1, seed=0)[
@@ -82,6 +87,60 @@ def test_the_expected_gain_of_one_objective_is_botorchs_expected_improvement() -
     # Far tails are among them, where the gain itself is too small for a floating-point number.
     assert float(expected.min()) < VANISHING
     assert torch.allclose(found, expected, rtol=0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+@pytest.mark.parametrize("middle", [-0.3, 0.5, 1.2])
+def test_the_expected_gain_ends_at_the_aspirations(objectives: int, middle: float) -> None:
+    points = front(objectives)
+    means = middle + 0.2 * normal(objectives)
+    deviations = 0.1 + 0.4 * uniform(objectives)
+
+    found = log_expected_gain(
+        above_zero(points, aspiration=0.9), means[:, None, None], deviations[:, None, None]
+    ).exp()
+
+    expected = gain_by_integral(points, means, deviations, aspiration=0.9)
+    assert float(found) == pytest.approx(expected, rel=0.02, abs=1e-12)
+
+
+def test_a_box_that_a_candidate_surely_fills_is_worth_its_volume() -> None:
+    # Below (4, 3) the point (2, 1) leaves 2 * 3 beside it and 2 * 2 above it.
+    boxes = Boxes.above([np.array([[2.0, 1.0]])], np.zeros(2), np.array([4.0, 3.0]))
+
+    found = log_expected_gain(boxes, *one_by_one([50.0, 1e3], [0.1, 2.0]))
+
+    assert float(found.exp()) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+def test_aspirations_that_are_far_away_change_nothing(objectives: int) -> None:
+    fronts, means = [front(objectives), front(objectives, 1)], 0.3 * normal(objectives, 3, 2)
+    deviations = 0.3 + uniform(objectives, 3, 2)
+
+    far = log_expected_gain(above_zero(*fronts, aspiration=1e3), means, deviations)
+
+    expected = log_expected_gain(above_zero(*fronts), means, deviations)
+    assert torch.allclose(far, expected, rtol=1e-12)
+
+
+def test_a_front_that_reaches_all_aspirations_leaves_the_gain_to_the_others() -> None:
+    reached, other = np.array([[1.0, 2.0], [0.4, 3.0]]), front(2) / 4
+    means, deviations = normal(2, 3, 2), 1 + uniform(2, 3, 2)
+
+    boxes = above_zero(reached, other, aspiration=0.9)
+    found = log_expected_gain(boxes, means, deviations)
+
+    alone = log_expected_gain(
+        above_zero(other, aspiration=0.9), means[..., 1:], deviations[..., 1:]
+    )
+    assert not boxes.is_empty
+    assert found[:, 0].tolist() == [-math.inf] * 3
+    assert torch.allclose(found[:, 1:], alone)
+
+
+def test_fronts_that_reach_all_aspirations_leave_no_box() -> None:
+    assert above_zero(np.array([[1.0, 2.0]]), np.array([[0.9, 0.9]]), aspiration=0.9).is_empty
 
 
 @pytest.mark.parametrize("objectives", [2, 3])
@@ -131,10 +190,13 @@ def test_the_gain_beside_one_point_is_right_wherever_a_candidate_is(distance: fl
     assert float(found) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("aspiration", [None, 1.1])
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
 @pytest.mark.parametrize("distance", [0.0, 3.0, 10.0])
-def test_slopes_are_those_of_finite_differences(objectives: int, distance: float) -> None:
-    boxes = above_zero(front(objectives), front(objectives, seed=1))
+def test_slopes_are_those_of_finite_differences(
+    objectives: int, distance: float, aspiration: float | None
+) -> None:
+    boxes = above_zero(front(objectives), front(objectives, seed=1), aspiration=aspiration)
     means = (0.3 * normal(objectives, 3, 2) - distance).requires_grad_()
     deviations = (0.3 + uniform(objectives, 3, 2)).requires_grad_()
 
@@ -143,9 +205,12 @@ def test_slopes_are_those_of_finite_differences(objectives: int, distance: float
     )
 
 
+@pytest.mark.parametrize("aspiration", [None, 1.1])
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
-def test_slopes_are_right_where_gains_are_far_below_what_a_number_holds(objectives: int) -> None:
-    boxes = above_zero(front(objectives), front(objectives, seed=1))
+def test_slopes_are_right_where_gains_are_far_below_what_a_number_holds(
+    objectives: int, aspiration: float | None
+) -> None:
+    boxes = above_zero(front(objectives), front(objectives, seed=1), aspiration=aspiration)
     means = (0.3 * normal(objectives, 3, 2) - 20.0).requires_grad_()
     deviations = (0.2 + 0.2 * uniform(objectives, 3, 2)).requires_grad_()
 
@@ -164,8 +229,9 @@ def extremes(draw: st.DrawFn) -> tuple[Boxes, Tensor, Tensor]:
     means = draw(st.lists(st.floats(-1e6, 1e6), min_size=count, max_size=count))
     logs = draw(st.lists(st.floats(-8, 4), min_size=count, max_size=count))
     seeds = draw(st.tuples(st.integers(0, 99), st.integers(0, 99)))
+    aspiration = draw(st.sampled_from([None, 1.1]))
     return (
-        above_zero(*(front(objectives, seed) for seed in seeds)),
+        above_zero(*(front(objectives, seed) for seed in seeds), aspiration=aspiration),
         torch.tensor(means).double().reshape(shape),
         (10.0 ** torch.tensor(logs).double()).reshape(shape),
     )

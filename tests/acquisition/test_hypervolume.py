@@ -14,7 +14,7 @@ from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.outcomes import Outcomes
 from tests.acquisition.brute_force import PathModel, log_gain_by_drawing
 from tests.surrogates.made_kernels import uniform
-from tests.surrogates.made_outcomes import ALONE, SITUATIONS, outcomes_in, outcomes_of
+from tests.surrogates.made_outcomes import ALONE, SITUATIONS, aspiring, outcomes_in, outcomes_of
 
 CANDIDATES = uniform(8, 1, 2, seed=5)
 WORTH = -6.5
@@ -40,6 +40,43 @@ def test_the_gain_is_that_of_joint_draws(situation: str) -> None:
     worth = expected > WORTH
     assert worth.sum() >= 2
     assert torch.allclose(found[worth], expected[worth], atol=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("situation", "aspirations"),
+    [
+        ("two", [-0.1, torch.inf]),
+        ("two", [torch.inf, -0.1]),
+        ("three", [-0.1, -0.15, -0.02]),
+        ("computed", [-0.02, -0.1]),
+    ],
+)
+def test_the_gain_below_aspirations_is_that_of_joint_draws(
+    situation: str, aspirations: list[float]
+) -> None:
+    outcomes = aspiring(outcomes_in(situation), aspirations)
+    expected = log_gain_by_drawing(outcomes, CANDIDATES[:, 0], 2000)
+
+    found = values(outcomes)
+
+    worth = expected > WORTH
+    assert worth.sum() >= 2
+    assert torch.allclose(found[worth], expected[worth], atol=0.15)
+
+
+def test_aspirations_that_are_far_away_change_nothing() -> None:
+    outcomes = outcomes_in("three")
+
+    assert torch.allclose(values(aspiring(outcomes, [1e3] * 3), 4), values(outcomes, 4))
+
+
+def test_where_all_aspirations_are_reached_they_count_no_more() -> None:
+    outcomes = outcomes_of(2, noise=0.01)
+
+    found = values(aspiring(outcomes, [-0.59, -0.59]), 4)
+
+    assert torch.equal(found, values(outcomes, 4))
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
 from moopt.acquisition.scalarized import random_directions
 from moopt.surrogates.gaussian_process import GaussianProcess
 from tests.surrogates.made_kernels import uniform
-from tests.surrogates.made_outcomes import outcomes_of
+from tests.surrogates.made_outcomes import aspiring, outcomes_of
 
 CANDIDATES = uniform(8, 1, 2, seed=5)
 
@@ -37,6 +37,29 @@ def test_many_directions_give_the_gain_by_boxes(objectives: int, limit: float | 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("aspirations", [[-0.1, math.inf], [math.inf, -0.1], [-0.1, -0.15, -0.02]])
+def test_many_directions_give_the_gain_by_boxes_below_aspirations(aspirations: list[float]) -> None:
+    outcomes = aspiring(outcomes_of(len(aspirations)), aspirations)
+    expected = noisy_hypervolume_improvement(outcomes, 0, 256)(CANDIDATES)
+
+    found = random_directions(outcomes, 0, 2048)(CANDIDATES) + math.log(
+        volume_of_directions(len(aspirations))
+    )
+
+    worth = expected > -6.5
+    assert worth.sum() >= 3
+    assert torch.allclose(found[worth], expected[worth], atol=0.15)
+
+
+def test_where_all_aspirations_are_reached_they_count_no_more() -> None:
+    outcomes = outcomes_of(2, noise=0.01)
+
+    found = random_directions(aspiring(outcomes, [-0.59, -0.59]), 0)(CANDIDATES)
+
+    assert torch.equal(found, random_directions(outcomes, 0)(CANDIDATES))
+
+
+@pytest.mark.slow
 def test_nine_objectives_have_values_and_slopes() -> None:
     candidates = uniform(8, 1, 3, seed=5).requires_grad_()
 
@@ -61,8 +84,9 @@ def test_with_nothing_feasible_the_value_is_the_probability_to_become_so() -> No
     assert torch.allclose(found, expected, rtol=1e-3)
 
 
-def test_slopes_are_those_of_finite_differences() -> None:
-    acquisition = random_directions(outcomes_of(2), 0)
+@pytest.mark.parametrize("aspirations", [[math.inf, math.inf], [-0.2, -0.3]])
+def test_slopes_are_those_of_finite_differences(aspirations: list[float]) -> None:
+    acquisition = random_directions(aspiring(outcomes_of(2), aspirations), 0)
     candidates = CANDIDATES[[0, 1, 6]].clone().requires_grad_()
 
     (slopes,) = torch.autograd.grad(acquisition(candidates).sum(), candidates)

@@ -7,7 +7,7 @@ from botorch.utils.multi_objective.box_decompositions.non_dominated import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moopt.front.box_decomposition import nondominated_boxes
+from moopt.front.box_decomposition import boxes_of_interest, nondominated_boxes
 from moopt.front.dominance import is_nondominated
 from tests.strategies import Points, point_sets
 
@@ -91,6 +91,29 @@ def test_points_that_are_dominated_or_below_the_reference_change_nothing(
 
     assert alone[0].tolist() == joined[0].tolist()
     assert alone[1].tolist() == joined[1].tolist()
+
+
+@given(any_points, st.data())
+def test_boxes_of_interest_are_the_boxes_cut_off_at_the_aspirations(
+    values: Points, data: st.DataObject
+) -> None:
+    ends = np.array(
+        [data.draw(st.sampled_from([1.0, 2.5, 3.0, 6.0])) for _ in range(values.shape[1])]
+    )
+    there = np.random.default_rng(0).uniform(0, CORNER, (64, 1, values.shape[1]))
+
+    lower, upper = boxes_of_interest(values, np.zeros(values.shape[1]), ends)
+
+    containing = ((there > lower) & (there < upper)).all(axis=2).sum(axis=1)
+    dominated = (np.minimum(values, ends) >= there).all(axis=2).any(axis=1)
+    wanted = (there[:, 0] < ends).all(axis=1) & ~dominated
+    assert containing.tolist() == wanted.astype(int).tolist()
+
+
+def test_a_point_that_reaches_every_aspiration_leaves_no_box() -> None:
+    lower, _ = boxes_of_interest(np.array([[4.0, 3.0]]), np.zeros(2), np.array([4.0, 2.0]))
+
+    assert len(lower) == 0
 
 
 @pytest.mark.parametrize("objectives", OBJECTIVES)

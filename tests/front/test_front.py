@@ -147,6 +147,40 @@ def test_references_are_inferred_only_where_there_are_none() -> None:
     assert infer_references(study, trials) == {"latency": pytest.approx(9.5)}
 
 
+def test_inferred_references_leave_room_below_an_aspiration_that_all_trials_reach() -> None:
+    study = Study(
+        "aspiring",
+        parameters=STUDY.parameters,
+        objectives=[
+            Objective("accuracy", Maximize, aspiration=0.3),
+            Objective("latency", Minimize, aspiration=5.0),
+        ],
+    )
+    trials = [trial(0, 1.0, 9), trial(1, 0.5, 4), trial(2, 0.4, 100)]
+
+    references = infer_references(study, trials)
+
+    # Counted up to the aspirations, trial 1 has all there is, (0.3, 5); no accuracy tells a scale.
+    # For latency it is the range of all trials, 5 to 100.
+    assert references == {"accuracy": pytest.approx(0.2), "latency": pytest.approx(14.5)}
+    assert study.with_references(references).objectives[0].reference == references["accuracy"]
+
+
+def test_an_inferred_reference_is_worse_than_an_aspiration_that_is_next_to_all_values() -> None:
+    objectives = [Objective("accuracy", Maximize, aspiration=1.0), Objective("latency", Minimize)]
+    study = Study("aspiring", parameters=STUDY.parameters, objectives=objectives)
+    trials = [trial(0, 1.0, 9), trial(1, np.nextafter(1.0, 0.0), 10)]
+
+    assert infer_references(study, trials)["accuracy"] < 1.0
+
+
+def test_the_reported_hypervolume_counts_what_is_beyond_an_aspiration() -> None:
+    aspiring = Objective("accuracy", Maximize, reference=0.0, aspiration=0.5)
+    study = Study("a", parameters=STUDY.parameters, objectives=[aspiring, STUDY.objectives[1]])
+
+    assert front_of(study, [trial(0, 1.0, 9)]).hypervolume() == pytest.approx(1.0)
+
+
 def test_hypervolume_never_falls_over_a_run() -> None:
     trials = [trial(n, a, b) for n, (a, b) in enumerate([(0.2, 5), (0.1, 9), (0.9, 2), (0.3, 1)])]
 

@@ -88,6 +88,22 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "condition without values": (lambda: When("c", []), "never holds"),
     "direction as text": (lambda: Objective("loss", TEXT), "needs Maximize or Minimize"),
+    "aspiration below the reference": (
+        lambda: Objective("accuracy", Maximize, reference=0.5, aspiration=0.4),
+        "above its reference, got aspiration=0.4, reference=0.5",
+    ),
+    "aspiration above the reference of what is minimized": (
+        lambda: Objective("loss", Minimize, reference=1, aspiration=2),
+        "objective 'loss' is to minimize and needs an aspiration below its reference",
+    ),
+    "aspiration at the reference": (
+        lambda: Objective("loss", Minimize, reference=1, aspiration=1),
+        "needs an aspiration below its reference",
+    ),
+    "infinite aspiration": (
+        lambda: Objective("loss", Minimize, aspiration=float("-inf")),
+        "finite number as aspiration",
+    ),
     "negative noise": (lambda: Objective("loss", Minimize, noise=-1), "needs noise >= 0"),
     "formula with noise": (
         lambda: Objective("size", Minimize, noise=0.1, formula=lambda p: float(len(p))),

@@ -23,16 +23,17 @@ def parameter_count(parameters: object) -> float:
     return float(len(str(parameters)))
 
 
-@given(studies(), st.none() | finite, st.none() | st.floats(0, 1))
+@given(studies(), st.none() | finite, st.none() | st.floats(1, 9), st.none() | st.floats(0, 1))
 @settings(max_examples=50, deadline=None)
 def test_a_study_is_read_from_json_as_it_was_written(
-    study: Study, reference: float | None, noise: float | None
+    study: Study, reference: float | None, room: float | None, noise: float | None
 ) -> None:
+    aspiration = None if room is None else (reference or 0.0) + room
     whole = Study(
         study.name,
         parameters=study.parameters,
         objectives=[
-            Objective("a", Maximize, reference=reference, noise=noise),
+            Objective("a", Maximize, reference=reference, aspiration=aspiration, noise=noise),
             Objective("size", Minimize, formula=StoredFormula("lib:size")),
         ],
         outcome_constraints=[
@@ -58,6 +59,19 @@ def test_a_formula_is_stored_by_name_and_cannot_be_computed_from_there() -> None
     assert formula == StoredFormula("tests.study.test_serialization:parameter_count")
     with pytest.raises(StudyError, match="load the study from its file"):
         formula({"x": 1.0})
+
+
+def test_json_of_an_objective_without_an_aspiration_is_what_it_was_before_there_were_any() -> None:
+    study = Study(
+        "old",
+        parameters=[Continuous("x", 0, 1)],
+        objectives=[Objective("a", Maximize), Objective("b", Minimize, aspiration=1.0)],
+    )
+
+    first, second = study_to_json(study)["objectives"]
+
+    assert list(first) == ["name", "direction", "reference", "noise", "formula"]
+    assert second["aspiration"] == 1.0
 
 
 def test_json_that_is_no_study_is_refused() -> None:

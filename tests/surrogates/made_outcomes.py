@@ -1,5 +1,6 @@
 """What is believed of some objectives, each largest at a point of its own."""
 
+from dataclasses import replace
 from functools import cache, partial
 
 import torch
@@ -70,6 +71,7 @@ def data_of(
         reference_point=torch.tensor(
             [REFERENCE] * objectives + [-1.5] * formula, dtype=torch.float64
         ),
+        aspiration_point=torch.full((total,), torch.inf, dtype=torch.float64),
         limits=() if limit is None else (Limit(total, 1.0, limit),),
         pending=uniform(pending, columns, seed=3),
         crashed=uniform(crashed, columns, seed=4),
@@ -96,6 +98,12 @@ def outcomes_of(
         ),
         "matern",
     )
+
+
+def aspiring(outcomes: Outcomes, aspirations: list[float]) -> Outcomes:
+    """Return the same beliefs of a study that has aspirations."""
+    point = torch.tensor(aspirations, dtype=torch.float64)
+    return replace(outcomes, data=replace(outcomes.data, aspiration_point=point))
 
 
 SITUATIONS = {
