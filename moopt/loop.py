@@ -1,4 +1,4 @@
-"""The loop: propose, start, wait, record.
+"""The loop: propose, start, wait, record; and propose in advance while there is only waiting.
 
 Only here a sampler, an executor and a store are known at once. What is to be remembered lies in the
 store, so a loop that was killed at any moment goes on where the record ends.
@@ -16,14 +16,14 @@ from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.jobs import Jobs
 from moopt.front.front import Front, front_of
 from moopt.protocols import Executor, Sampler
+from moopt.samplers.proposer import Proposer
 from moopt.samplers.registry import sampler_named
-from moopt.samplers.starting_points import next_candidates
 from moopt.store.drivers import new_driver
 from moopt.store.heartbeat import LEASE_SECONDS, Heartbeat
 from moopt.store.recording import record, record_held_out
 from moopt.store.references import with_stored_references
 from moopt.store.store import Store
-from moopt.study.evaluation import Evaluator, Outcome, Split
+from moopt.study.evaluation import Evaluator, Split
 from moopt.study.study import Study
 from moopt.study.trials import Trial, TrialState
 
@@ -114,7 +114,7 @@ def optimize(
             measured again.
         store: Where it is recorded; stays open. None: in memory, gone afterwards.
         directory: Folder for the folders of the trials, used where no executor is given.
-        seed: Equal seeds give equal candidates as long as trials end in the same order.
+        seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which no further trial is started. None: no limit.
         observe: Called whenever something changed, and once a second.
 
@@ -134,7 +134,8 @@ def optimize(
             )
         )
         book.register(study)
-        loop = _Loop(study, chosen, Jobs(place), book, trials, seed, time_limit, observe)
+        proposer = Proposer(chosen, seed)
+        loop = _Loop(study, proposer, Jobs(place), book, trials, time_limit, observe)
         stack.enter_context(Heartbeat(book, loop.driver))
         try:
             ended = loop.search()
@@ -152,11 +153,10 @@ class _Loop:
     """One run: what it works with, and the jobs that it has started."""
 
     study: Study
-    sampler: Sampler
+    proposer: Proposer
     jobs: Jobs
     store: Store
     target: int
-    seed: int
     time_limit: float | None
     observe: Callable[[Progress], None]
     phase: Phase = Phase.SEARCH
@@ -175,13 +175,16 @@ class _Loop:
                 return Ended.DONE
             if not self.jobs and late:
                 return Ended.TIME_LIMIT
-            if not late:
-                self._fill()
+            if not late and self._fill():
+                continue
             unended = self._count({TrialState.PROPOSED, TrialState.RUNNING})
             if self.exhausted and not self.jobs and not unended:
                 return Ended.EXHAUSTED
-            for trial, outcome in self.jobs.ended(_POLL_SECONDS):
-                self._record(trial, outcome)
+            if self._record_ended(0.0):
+                continue
+            if not late:
+                self._prepare()
+            self._record_ended(_POLL_SECONDS)
 
     def measure_front(self) -> None:
         """Measure what is on the front on held-out data, where that was not done."""
@@ -202,9 +205,8 @@ class _Loop:
         """Record what has ended, stop the rest and hand it back."""
         # On the way out, an outcome that cannot be recorded is one to be measured again.
         with suppress(MooptError):
-            for trial, outcome in self.jobs.ended(0.0):
-                if self.phase is Phase.SEARCH:
-                    self._record(trial, outcome)
+            if self.phase is Phase.SEARCH:
+                self._record_ended(0.0)
         self.jobs.stop()
         self.store.release(self.driver)
 
@@ -217,28 +219,42 @@ class _Loop:
             self.study = with_stored_references(self.store, self.study, self.history)
         self._tell()
 
-    def _fill(self) -> None:
-        """Start as many trials as there is room for."""
+    def _fill(self) -> bool:
+        """Start trials where there is room, and say whether to look again at once."""
         taken = self._count(ENDED_STATES | {TrialState.RUNNING})
         waiting = [trial for trial in self.history if trial.state is TrialState.PROPOSED]
         for trial in waiting[: max(0, min(self.jobs.free, self.target - taken))]:
             self._start(trial)
         wanted = min(self.jobs.free, self.target - taken - len(waiting))
         if wanted <= 0 or self.exhausted:
-            return
+            return False
         if waiting:
             self._catch_up(now=True)
-        candidates = next_candidates(self.sampler, self.study, self.history, wanted, self.seed)
-        self.exhausted = len(candidates) < wanted
+        candidates = self.proposer.ready(self.study, self.history, self.jobs.capacity, wanted)
+        if not candidates:
+            candidates = self.proposer.propose(self.study, self.history, wanted)
+            self.exhausted = len(candidates) < wanted
         for number, candidate in enumerate(candidates, start=len(self.history)):
             try:
-                trial = self.store.add(self.study.name, candidate, self.seed, number=number)
+                trial = self.store.add(
+                    self.study.name, candidate, self.proposer.seed, number=number
+                )
             except StateError:
                 # Another driver has added trials since: ask again, knowing of them.
                 self.exhausted = False
                 self.read = -_REREAD_SECONDS
-                return
+                return True
             self._start(trial)
+        return len(candidates) < wanted and not self.exhausted
+
+    def _prepare(self) -> None:
+        """Propose in advance while every worker is busy."""
+        if self.jobs.free > 0 or self.exhausted:
+            return
+        self._catch_up()
+        taken = self._count(ENDED_STATES | {TrialState.PROPOSED, TrialState.RUNNING})
+        most = self.target - taken
+        self.proposer.prepare(self.study, self.history, self.jobs.capacity, most)
 
     def _start(self, trial: Trial) -> None:
         # Another driver on this store may have taken it.
@@ -253,9 +269,14 @@ class _Loop:
         self._tell(starting=1)
         self.jobs.start(trial, split)
 
-    def _record(self, trial: Trial, outcome: Outcome) -> None:
-        self.read = -_REREAD_SECONDS
-        record(self.store, self.study, trial, outcome)
+    def _record_ended(self, seconds: float) -> bool:
+        """Wait so long at most, record what has ended, and say whether anything has."""
+        any_ended = False
+        for trial, outcome in self.jobs.ended(seconds):
+            any_ended = True
+            self.read = -_REREAD_SECONDS
+            record(self.store, self.study, trial, outcome)
+        return any_ended
 
     def _count(self, states: Collection[TrialState]) -> int:
         return sum(trial.state in states for trial in self.history)

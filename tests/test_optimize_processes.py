@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,12 @@ import pytest
 from moopt.errors import EvaluationError
 from moopt.executors.local import LocalExecutor
 from moopt.loop import Ended, optimize
+from moopt.protocols import Sampler
+from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
 from moopt.study.loading import load_study_file
-from moopt.study.trials import FailureKind, Trial, TrialState
+from moopt.study.study import Study
+from moopt.study.trials import Candidate, FailureKind, Trial, TrialState
 from tests.executors.waiting import runs, wait_until
 
 pytestmark = pytest.mark.slow
@@ -51,14 +56,22 @@ held_out = evaluate
 """
 
 DRIVER = """
+import os
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 from moopt.executors.local import LocalExecutor
 from moopt.loop import optimize
+from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
 from moopt.study.loading import load_study_file
+
+class Sampler:
+    def propose(self, study, trials, count, seed):
+        time.sleep(float(os.environ.get("THINK", "0")))
+        return QuasiRandomSampler().propose(study, trials, count, seed)
 
 folder = Path(sys.argv[1])
 file = load_study_file(folder / "curve.py")
@@ -67,7 +80,7 @@ with (
     closing(LocalExecutor(file.path, workers=2, directory=folder / "trials")) as executor,
 ):
     run = optimize(
-        file.study, file.evaluate, trials=16, sampler="sobol", executor=executor, store=store
+        file.study, file.evaluate, trials=16, sampler=Sampler(), executor=executor, store=store
     )
 print(run.ended.value)
 """
@@ -109,39 +122,105 @@ def completed(store: Store) -> list[Trial]:
     return [trial for trial in store.trials("curve") if trial.state is TrialState.COMPLETED]
 
 
-def search(folder: Path, store: Store, trials: int) -> Ended:
+def search(
+    folder: Path,
+    store: Store,
+    trials: int,
+    sampler: Sampler | str = "sobol",
+    *,
+    workers: int = 2,
+    time_limit: float | None = None,
+) -> Ended:
     file = load_study_file(folder / "curve.py")
-    with closing(LocalExecutor(file.path, workers=2, directory=folder / "trials")) as executor:
+    pool = LocalExecutor(file.path, workers=workers, directory=folder / "trials")
+    with closing(pool) as executor:
         return optimize(
             file.study,
             file.evaluate,
             trials=trials,
-            sampler="sobol",
+            sampler=sampler,
             executor=executor,
             held_out=file.held_out,
             store=store,
+            time_limit=time_limit,
         ).ended
 
 
-def test_a_run_whose_driver_was_killed_goes_on_where_it_stopped(folder: Path, store: Store) -> None:
-    with driver(folder) as process:
+@pytest.mark.parametrize("thinking", ["0", "0.1"], ids=["made_when_asked", "made_in_advance"])
+def test_a_run_whose_driver_was_killed_goes_on_where_it_stopped(
+    folder: Path, store: Store, thinking: str
+) -> None:
+    with driver(folder, THINK=thinking) as process:
         wait_until(lambda: len(completed(store)) >= 4)
         process.kill()
     finished = completed(store)
     workers = {worker for _, worker in calls(folder)}
 
     wait_until(lambda: not any(runs(worker) for worker in workers))
-    with driver(folder) as process:
+    with driver(folder, THINK=thinking) as process:
         said, _ = process.communicate(timeout=60)
 
     assert said == "done\n"
     trials = store.trials("curve")
     assert [trial.number for trial in trials] == list(range(16))
     assert {trial.state for trial in trials} == {TrialState.COMPLETED}
+    assert len({str(trial.parameters) for trial in trials}) == 16
     assert [trials[trial.number] for trial in finished] == finished
     counted = Counter(number for number, _ in calls(folder))
     assert {counted[trial.number] for trial in finished} == {1}
     assert max(counted.values()) <= 2
+
+
+@dataclass
+class ThinkingSampler:
+    """Thinks, and remembers how many trials were running meanwhile."""
+
+    seconds: float
+    running: list[int] = field(default_factory=list)
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        self.running.append(sum(trial.state is TrialState.RUNNING for trial in trials))
+        time.sleep(self.seconds)
+        return QuasiRandomSampler().propose(study, trials, count, seed)
+
+
+@pytest.mark.parametrize("crash", ["none", "5"], ids=["all_well", "a_worker_dies"])
+def test_candidates_are_made_while_all_workers_are_busy(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch, crash: str
+) -> None:
+    monkeypatch.setenv("CRASH", crash)
+    sampler = ThinkingSampler(0.05)
+
+    assert search(folder, store, 12, sampler) is Ended.DONE
+
+    trials = store.trials("curve")
+    assert [trial.number for trial in trials] == list(range(12))
+    assert len({str(trial.parameters) for trial in trials}) == 12
+    # The first two are asked for together, and some more before there is a trial to measure by.
+    assert sampler.running.count(2) >= 3
+
+
+def test_with_one_worker_each_candidate_knows_all_that_was_measured(
+    folder: Path, store: Store
+) -> None:
+    sampler = ThinkingSampler(0.05)
+
+    search(folder, store, 5, sampler, workers=1)
+
+    assert sampler.running == [0] * 5
+
+
+def test_a_run_that_has_no_time_left_starts_nothing_that_was_made_in_advance(
+    folder: Path, store: Store
+) -> None:
+    sampler = ThinkingSampler(0.1)
+
+    assert search(folder, store, 99, sampler, time_limit=1.5) is Ended.TIME_LIMIT
+
+    states = {trial.state for trial in store.trials("curve")}
+    assert states == {TrialState.COMPLETED}
 
 
 def test_ctrl_c_hands_the_running_trials_back(folder: Path, store: Store) -> None:
@@ -193,9 +272,9 @@ def test_a_mistake_stops_the_other_trials_and_hands_them_back(
 
 
 def test_drivers_share_a_study_and_take_over_from_one_that_dies(folder: Path, store: Store) -> None:
-    with driver(folder, HANG="3") as first:
+    with driver(folder, HANG="3", THINK="0.1") as first:
         wait_until(lambda: 3 in {number for number, _ in calls(folder)})
-        with driver(folder) as second:
+        with driver(folder, THINK="0.1") as second:
             wait_until(lambda: len(completed(store)) == 15)
             first.kill()
             said, _ = second.communicate(timeout=60)
