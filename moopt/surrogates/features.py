@@ -61,6 +61,15 @@ class Features:
         """Number of groups, g."""
         return int(self.groups.max()) + 1
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The columns of points that are numbers or ordered choices."""
+        return tuple(
+            block.start
+            for block in self.encoding.blocks
+            if not _is_choice(block) and not isinstance(block.parameter, Simplex)
+        )
+
     def of_points(self, points: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch f"]:
         """Return the features of points; differentiable."""
         if self.plain:

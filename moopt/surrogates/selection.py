@@ -20,6 +20,7 @@ from moopt.surrogates.marginal_likelihood import Likelihood, leave_one_out
 from moopt.surrogates.observations import fenced, observe
 from moopt.surrogates.outcome_transforms import IDENTITY, OutcomeTransform, fitting_transforms
 from moopt.surrogates.sparse_axes import SparseAxes
+from moopt.surrogates.warped_kernels import WARPED, Warped, warped_versions
 
 FIRST_CHOICE = 8
 """With fewer measurements there is no choice."""
@@ -49,7 +50,8 @@ ANYWHERE = "matern"
 ENOUGH_TO_TRANSFORM = 16
 
 FEW_GROUPS, MANY_GROUPS = 3, 30
-"""Groups from which a quadratic surface comes first, and up to which it is considered."""
+"""Groups from which a quadratic surface comes first, and up to which it and warped inputs are
+considered."""
 
 REMEMBERED = 512
 
@@ -68,11 +70,13 @@ MANY_AXES = 15
 
 
 def kernels_for(features: Features) -> dict[str, Kernel]:
-    """Return the kernels that suit a space, the usual one first."""
+    """Return the kernels that suit a space, the usual one first, those on warped inputs last."""
     kernels = _dense_kernels(features)
+    columns = features.numbers if features.plain and features.group_count <= MANY_GROUPS else ()
+    warped = warped_versions(kernels, columns)
     if features.group_count >= MANY_AXES:
         kernels["sparse"] = SparseAxes.of(features.groups)
-    return kernels
+    return kernels | warped
 
 
 def _dense_kernels(features: Features) -> dict[str, Kernel]:
@@ -107,27 +111,13 @@ class Measured:
 
     def first(self, count: int) -> "Measured":
         """Return the earliest measurements."""
-        rows = slice(0, count)
-        return Measured(
-            self.features,
-            self.points[rows],
-            self.values[rows],
-            self.standard_errors[rows],
-            self.exact,
-        )
+        return self._some(slice(0, count))
 
     def spread_out(self, most: int) -> "Measured":
         """Return at most so many measurements, early and late ones alike."""
         if len(self.values) <= most:
             return self
-        rows = torch.linspace(0, len(self.values) - 1, most).round().long()
-        return Measured(
-            self.features,
-            self.points[rows],
-            self.values[rows],
-            self.standard_errors[rows],
-            self.exact,
-        )
+        return self._some(torch.linspace(0, len(self.values) - 1, most).round().long())
 
     def likelihood(self, kernel: Kernel, transform: OutcomeTransform) -> Likelihood:
         """Return the likelihood of the measurements under a kernel and a transform."""
@@ -137,6 +127,10 @@ class Measured:
         )
         features = self.features.of_points(observations.points)
         return Likelihood(kernel, features, observations, self.exact)
+
+    def _some(self, rows: slice | Tensor) -> "Measured":
+        points, values, errors = self.points[rows], self.values[rows], self.standard_errors[rows]
+        return Measured(self.features, points, values, errors, self.exact)
 
 
 def learned_process(measured: Measured, kernel: str | None = None) -> GaussianProcess:
@@ -202,6 +196,7 @@ def _usual(measured: Measured) -> Choice:
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     choice: Choice
+    log_posterior: float
     densities: Float[Tensor, " n"]
     """Log density of each value, as measured, predicted from the others; up to a constant."""
 
@@ -211,25 +206,49 @@ def _choose(measured: Measured, only: str | None) -> Choice:
     kernels = kernels_for(measured.features)
     if only is not None or len(measured.values) < FIRST_CHOICE:
         return _attempt(measured, kernels, only or next(iter(kernels)), IDENTITY).choice
-    best = _best([_attempt(measured, kernels, name, IDENTITY) for name in kernels])
+    return _warped_where_it_helps(measured, kernels, _best_unwarped(measured, kernels)).choice
+
+
+def _best_unwarped(measured: Measured, kernels: dict[str, Kernel]) -> _Attempt:
+    names = [name for name, kernel in kernels.items() if not isinstance(kernel, Warped)]
+    best = _best([_attempt(measured, kernels, name, IDENTITY) for name in names])
     if len(measured.values) < ENOUGH_TO_TRANSFORM:
-        return best.choice
+        return best
     others = fitting_transforms(measured.values)[1:]
-    warped = _best(
+    transformed = _best(
         [best, *(_attempt(measured, kernels, best.choice.kernel, each) for each in others)]
     )
-    if warped is best:
-        return best.choice
-    rest = [name for name in kernels if name != warped.choice.kernel]
-    transform = warped.choice.transform
-    return _best([warped, *(_attempt(measured, kernels, name, transform) for name in rest)]).choice
+    if transformed is best:
+        return best
+    rest = [name for name in names if name != transformed.choice.kernel]
+    transform = transformed.choice.transform
+    return _best([transformed, *(_attempt(measured, kernels, name, transform) for name in rest)])
+
+
+def _warped_where_it_helps(
+    measured: Measured, kernels: dict[str, Kernel], best: _Attempt
+) -> _Attempt:
+    name, count = f"{WARPED}{best.choice.kernel}", len(measured.values)
+    kernel = kernels.get(name)
+    if not isinstance(kernel, Warped) or count < kernel.fewest:
+        return best
+    theta, transform = best.choice.theta, best.choice.transform
+    start = torch.cat([kernel.extended(theta[:-4]), theta[-4:]])
+    warped = _attempt(measured, kernels, name, transform, start)
+    gain = warped.log_posterior - best.log_posterior
+    return _best([best, warped]) if gain > kernel.price(count) else best
 
 
 def _attempt(
-    measured: Measured, kernels: dict[str, Kernel], name: str, transform: OutcomeTransform
+    measured: Measured,
+    kernels: dict[str, Kernel],
+    name: str,
+    transform: OutcomeTransform,
+    start: Float[Tensor, " p"] | None = None,
 ) -> _Attempt:
     likelihood = measured.likelihood(kernels[name], transform)
-    theta = fit(likelihood).theta
+    found = fit(likelihood, start)
+    theta = found.theta
     process = GaussianProcess.of(measured.features, likelihood, theta, transform)
     values = likelihood.observations.values
     errors, variances = leave_one_out(process.factor, values - process.constant)
@@ -237,7 +256,8 @@ def _attempt(
     tolerance = RESOLUTION * float(fenced(measured.values).std(correction=0))
     spread = (deviations.square() + tolerance**2).sqrt()
     away = (process.measured(values) - means) / spread
-    return _Attempt(Choice(name, transform, theta), -0.5 * away.square() - spread.log())
+    densities = -0.5 * away.square() - spread.log()
+    return _Attempt(Choice(name, transform, theta), found.log_posterior, densities)
 
 
 def _best(attempts: list[_Attempt]) -> _Attempt:

@@ -1,4 +1,4 @@
-"""One kernel of each kind over four features in three groups, and numbers to feed them."""
+"""Kernels of each kind over four features in three groups, and numbers to feed them."""
 
 import torch
 from torch import Tensor
@@ -6,8 +6,10 @@ from torch import Tensor
 from moopt.surrogates.composite_kernels import Additive, Quadratic
 from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.sparse_axes import SparseAxes
+from moopt.surrogates.warped_kernels import Warped
 
 GROUPS = torch.tensor([0, 1, 1, 2])
+WARPED_COLUMNS = torch.tensor([0, 3])
 MATERN, RBF = Stationary(GROUPS, rough=True), Stationary(GROUPS, rough=False)
 KERNELS: dict[str, Kernel] = {
     "matern": MATERN,
@@ -15,6 +17,8 @@ KERNELS: dict[str, Kernel] = {
     "additive": Additive.of(MATERN, [[0], [1, 2]]),
     "quadratic": Quadratic(RBF),
     "sparse": SparseAxes.of(GROUPS),
+    "warped_matern": Warped(MATERN, WARPED_COLUMNS),
+    "warped_quadratic": Warped(Quadratic(RBF), WARPED_COLUMNS),
 }
 
 

@@ -16,6 +16,7 @@ from moopt.surrogates.outcome_transforms import (
     YeoJohnson,
 )
 from moopt.surrogates.selection import Measured
+from moopt.surrogates.warped_kernels import Warped
 from tests.surrogates.made_kernels import normal, uniform
 from tests.surrogates.made_spaces import MIXED, numbers
 
@@ -30,6 +31,7 @@ SPACES: dict[str, Features] = {
     "matern": numbers(3),
     "rbf": numbers(3),
     "quadratic": numbers(3),
+    "warped_matern": numbers(3),
     "additive": Features.of(MIXED),
 }
 """By kernel: a space that it suits."""
@@ -39,6 +41,7 @@ def kernel_of(name: str) -> Kernel:
     groups = SPACES[name].groups
     rough, smooth = Stationary(groups, rough=True), Stationary(groups, rough=False)
     kernels: dict[str, Kernel] = {"matern": rough, "rbf": smooth, "quadratic": Quadratic(smooth)}
+    kernels["warped_matern"] = Warped(rough, torch.arange(len(groups)))
     return kernels.get(name) or Additive.of(rough, [[1], [4], [0, 2, 3, 5, 6, 7, 8]])
 
 

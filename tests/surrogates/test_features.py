@@ -40,6 +40,11 @@ def test_points_of_numbers_are_their_own_features() -> None:
     assert features.groups.tolist() == [0, 1, 2]
 
 
+def test_numbers_and_ordered_choices_are_columns_from_low_to_high() -> None:
+    # x, kind (3), rate, depth, colour (2), size, weights (3).
+    assert FEATURES.numbers == (0, 4, 5, 8)
+
+
 def test_columns_of_one_choice_share_a_group_and_every_part_of_a_mixture_has_its_own() -> None:
     # x, kind, rate on an arc, depth on an arc, colour, size, weights.
     assert FEATURES.groups.tolist() == [0, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8]

@@ -1,11 +1,13 @@
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
 from moopt.study.parameters import Categorical
+from moopt.study.simplex import Simplex
 from moopt.surrogates.features import Features
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.selection import (
@@ -20,6 +22,7 @@ from tests.surrogates.made_processes import UNKNOWN, measured_in
 from tests.surrogates.made_spaces import MIXED, encoding_of, numbers
 
 LINE, PLANE = numbers(1), numbers(2)
+WARPED_ONES = {"warped_quadratic", "warped_matern", "warped_rbf"}
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +62,31 @@ def decades(points: Tensor) -> Tensor:
 
 def shares(points: Tensor) -> Tensor:
     return (8 * points[:, 0] - 4 + 3 * points[:, 1]).sigmoid()
+
+
+def rates(points: Tensor) -> Tensor:
+    """Return a bowl of the logarithm of a rate from 0.001 to 1, which has a linear scale."""
+    rate = 0.001 + 0.999 * points[:, 0]
+    return -(rate.log10() + 1.5).square() - (points[:, 1] - 0.4).square()
+
+
+def smooth_draw(points: Tensor, seed: int) -> Tensor:
+    """Return a draw of a squared-exponential process with a lengthscale of 0.5."""
+    waves = 2.0 * normal(points.shape[1], 80, seed=seed)
+    phases = 2.0 * math.pi * uniform(80, seed=seed)
+    return (points @ waves + phases).cos() @ normal(80, seed=seed + 1) / 6.0
+
+
+def denser_at_zero(count: int, seed: int) -> Tensor:
+    """Return points as a search leaves them where the first column matters near zero."""
+    points = uniform(count, 2, seed=seed)
+    points[:, 0] = points[:, 0].square()
+    return points
+
+
+def root_mean_square(process: GaussianProcess, points: Tensor, truth: Tensor) -> float:
+    means = process.measured(process.predict(points)[0])
+    return float((means - truth).square().mean().sqrt())
 
 
 def assert_equal(one: GaussianProcess, other: GaussianProcess) -> None:
@@ -111,6 +139,37 @@ def test_creases_are_not_taken_for_a_quadratic_surface() -> None:
     process = learned_process(measured_as(PLANE, 60, creases, noise=0.0))
 
     assert process.kernel.name in {"Matérn-5/2", "squared exponential"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [24, 60])
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("features", [PLANE, numbers(5)], ids=["two", "five"])
+def test_what_is_as_smooth_everywhere_is_not_warped(
+    features: Features, seed: int, count: int
+) -> None:
+    measured = measured_as(features, count, partial(smooth_draw, seed=seed))
+
+    assert "warped" not in learned_process(measured).description
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_what_changes_most_near_one_end_is_warped_and_predicted_better(seed: int) -> None:
+    points, grid = denser_at_zero(40, seed), denser_at_zero(200, seed + 20)
+    values = rates(points) + 0.01 * normal(40, seed=seed)
+    measured = Measured(PLANE, points, values, torch.full_like(values, UNKNOWN))
+
+    found = learned_process(measured)
+
+    unwarped = [learned_process(measured, name) for name in ("rbf", "matern", "quadratic")]
+    errors = [root_mean_square(each, grid, rates(grid)) for each in unwarped]
+    assert "warped inputs" in found.description
+    assert root_mean_square(found, grid, rates(grid)) < 0.5 * min(errors)
+
+
+def test_few_measurements_are_not_warped() -> None:
+    assert "warped" not in learned_process(measured_as(PLANE, 19, rates)).description
 
 
 def test_waves_are_learned() -> None:
@@ -195,13 +254,14 @@ def test_a_named_kernel_is_used_without_transform() -> None:
 @pytest.mark.parametrize(
     ("features", "names"),
     [
-        (PLANE, {"quadratic", "matern", "rbf"}),
-        (numbers(15), {"quadratic", "matern", "rbf", "sparse"}),
+        (PLANE, {"quadratic", "matern", "rbf"} | WARPED_ONES),
+        (numbers(15), {"quadratic", "matern", "rbf", "sparse"} | WARPED_ONES),
         (numbers(31), {"matern", "rbf", "sparse"}),
         (Features.of(MIXED), {"additive", "matern"}),
         (Features.of(encoding_of(Categorical("c", ["a", "b"]))), {"matern"}),
+        (Features.of(encoding_of(Simplex("w", ["a", "b"]))), {"quadratic", "matern", "rbf"}),
     ],
-    ids=["numbers", "many", "more", "mixed", "choice"],
+    ids=["numbers", "fifteen", "many", "mixed", "choice", "simplex"],
 )
 def test_kernels_suit_the_space(features: Features, names: set[str]) -> None:
     assert set(kernels_for(features)) == names
