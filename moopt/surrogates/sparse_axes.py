@@ -41,11 +41,10 @@ class SparseAxes:
 
     How much a dimension matters, its inverse squared lengthscale, is half-Cauchy a priori: most
     dimensions hardly do, those that the measurements speak for do at no cost. The scale of that
-    prior is not chosen: each term has another one.
+    prior is not chosen: each term has another one, as in BoTorch's `AdditiveMapSaasSingleTaskGP`.
 
     Source: Eriksson and Jankowiak, "High-dimensional Bayesian optimization with sparse axis-aligned
-    subspaces", UAI (2021), for the prior; averaging in place of sampling as in BoTorch's
-    `AdditiveMapSaasSingleTaskGP`.
+    subspaces", UAI (2021).
     """
 
     term: Stationary
