@@ -67,7 +67,7 @@ bench-speed: .venv/ready  ## CPU seconds and memory of a proposal, beside Optuna
 	$(BIN)/python -m moopt.benchmarks.speed
 
 bench-quality: .venv/ready  ## hypervolume on problems with known fronts, beside random search
-	$(BIN)/python -m moopt.benchmarks.quality --seeds 10 --samplers bayesian,random --to bench/quality \
+	$(BIN)/python -m moopt.benchmarks.quality --seeds 10 --first-seed 1000 --samplers bayesian,random --to bench/quality \
 		--problems zdt1,dtlz2,branin_currin,vehicle_safety,noisy_branin_currin
 
 clean:  ## remove what the targets made, but not .venv
