@@ -143,9 +143,7 @@ class QuadraticGram:
         """The sum of the terms."""
         linear, quadratic, residual = self.variances
         inner = self.inner
-        matrix: Tensor = (
-            linear * inner + quadratic * inner.square() + residual * self.residual.matrix
-        )
+        matrix: Tensor = (inner * quadratic + linear) * inner + residual * self.residual.matrix
         return matrix
 
     def by_theta(self, weights: Float[Tensor, "n n"]) -> Float[Tensor, " p"]:
