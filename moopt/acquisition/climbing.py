@@ -174,9 +174,8 @@ def _with_children(
     opened = fresh.any(dim=1)
     if not opened.any():
         return neighbours
-    fits = (box.active(examples) | ~fresh[opened][:, None]).all(
-        dim=-1
-    )  # [i, j]: j has what i needs
+    # [i, j]: example j has what neighbour i needs.
+    fits = (box.active(examples) | ~fresh[opened][:, None]).all(dim=-1)
     example = examples[fits.int().argmax(dim=1)]
     columns = fresh[opened][:, box.parameter_of_columns()]
     completed = torch.where(columns, example, neighbours[opened])

@@ -71,13 +71,7 @@ def training_data(study: Study, encoding: SpaceEncoding, trials: Sequence[Trial]
     resolved = study.with_references(infer_references(study, trials))
     names = outcome_names(study)
     objectives = {each.name: each for each in study.objectives}
-    measured = [
-        trial
-        for trial in trials
-        if trial.state is TrialState.COMPLETED
-        and any(name in trial.measurements for name in names)
-        and (study.fidelity is None or trial.fidelity in (None, study.fidelity.high))
-    ]
+    measured = trials_to_learn_from(study, trials)
     signs = [_sign(objectives.get(name)) for name in names]
     usual = [objectives[name].noise if name in objectives else None for name in names]
     outcomes: list[list[float]] = []
@@ -105,6 +99,18 @@ def training_data(study: Study, encoding: SpaceEncoding, trials: Sequence[Trial]
         pending=encoding.encode_all([t.parameters for t in trials if t.state in PENDING]),
         crashed=encoding.encode_all([t.parameters for t in trials if _crashed(t)]),
     )
+
+
+def trials_to_learn_from(study: Study, trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials that are rows of the training data, in their order."""
+    names = outcome_names(study)
+    return [
+        trial
+        for trial in trials
+        if trial.state is TrialState.COMPLETED
+        and any(name in trial.measurements for name in names)
+        and (study.fidelity is None or trial.fidelity in (None, study.fidelity.high))
+    ]
 
 
 def outcome_names(study: Study) -> tuple[str, ...]:

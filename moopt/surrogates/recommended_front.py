@@ -14,7 +14,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from moopt.encoding.space import SpaceEncoding
-from moopt.encoding.training_data import Limit, TrainingData, outcome_names, training_data
+from moopt.encoding.training_data import (
+    Limit,
+    TrainingData,
+    training_data,
+    trials_to_learn_from,
+)
 from moopt.errors import SurrogateError
 from moopt.front.dominance import is_nondominated
 from moopt.front.noisy_dominance import share_on_front
@@ -22,7 +27,7 @@ from moopt.front.recommendation import Prediction, Recommendation
 from moopt.front.reference_point import infer_references
 from moopt.front.values import measured_trials
 from moopt.study.study import Study
-from moopt.study.trials import Trial, TrialState
+from moopt.study.trials import Trial
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.outcomes import Surrogate, learn_outcomes
 from moopt.surrogates.reproducible import reproducible
@@ -57,7 +62,7 @@ def recommend(study: Study, trials: Sequence[Trial]) -> Recommendation:
             f"a recommended front needs at least {FEWEST} completed trials with every objective "
             f"measured, study {study.name!r} has {count}; look at the measured front until then"
         )
-    known = _known(study, trials)
+    known = sorted(trials_to_learn_from(study, trials), key=lambda trial: trial.number)
     encoding = SpaceEncoding.of(study)
     data = training_data(study, encoding, known)
     with reproducible(SEED):
@@ -77,19 +82,6 @@ def recommend(study: Study, trials: Sequence[Trial]) -> Recommendation:
         dict(zip(numbers, chances.tolist(), strict=True)),
         tuple(trial for trial, is_best in zip(known, best, strict=True) if is_best),
     )
-
-
-def _known(study: Study, trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that are rows of the training data, by number."""
-    names = outcome_names(study)
-    known = [
-        trial
-        for trial in trials
-        if trial.state is TrialState.COMPLETED
-        and any(name in trial.measurements for name in names)
-        and (study.fidelity is None or trial.fidelity in (None, study.fidelity.high))
-    ]
-    return sorted(known, key=lambda trial: trial.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,9 @@ FEW_GROUPS, MANY_GROUPS = 3, 30
 """Groups from which a quadratic surface comes first, and up to which it and warped inputs are
 considered."""
 
+MANY_AXES = 15
+"""Groups from which it is likely that few of them matter."""
+
 REMEMBERED = 512
 
 
@@ -63,10 +66,6 @@ class Choice:
     kernel: str
     transform: OutcomeTransform
     theta: Float[Tensor, " p"]
-
-
-MANY_AXES = 15
-"""Groups from which it is likely that few of them matter."""
 
 
 def kernels_for(features: Features) -> dict[str, Kernel]:

@@ -1,5 +1,6 @@
 """The expected gain by drawing everything at once, the slow way, and what BoTorch says of it."""
 
+from collections.abc import Callable
 from typing import cast
 
 import moocore
@@ -67,3 +68,14 @@ def _gains(known: Tensor, new: Tensor, reference: Tensor) -> list[float]:
 
 def _volume(values: Tensor, reference: Tensor) -> float:
     return float(moocore.hypervolume(values.numpy(), ref=reference.numpy(), maximise=True))
+
+
+def slopes_by_differences(
+    acquisition: Callable[[Tensor], Tensor], candidates: Tensor, step: float = 1e-6
+) -> Tensor:
+    steps = step * torch.eye(candidates.shape[-1]).double()[:, None, None, :]
+    ahead, behind = (
+        torch.stack([acquisition(candidates + sign * each) for each in steps], dim=-1)
+        for sign in (1.0, -1.0)
+    )
+    return (ahead - behind) / (2 * step)

@@ -6,6 +6,7 @@ import torch
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
 from moopt.acquisition.scalarized import random_directions
 from moopt.surrogates.gaussian_process import GaussianProcess
+from tests.acquisition.brute_force import slopes_by_differences
 from tests.surrogates.made_kernels import uniform
 from tests.surrogates.made_outcomes import aspiring, outcomes_of
 
@@ -91,9 +92,5 @@ def test_slopes_are_those_of_finite_differences(aspirations: list[float]) -> Non
 
     (slopes,) = torch.autograd.grad(acquisition(candidates).sum(), candidates)
 
-    steps = 1e-6 * torch.eye(2).double()[:, None, None, :]
-    ahead, behind = (
-        torch.stack([acquisition(CANDIDATES[[0, 1, 6]] + sign * step) for step in steps], dim=-1)
-        for sign in (1.0, -1.0)
-    )
-    assert torch.allclose(slopes[:, 0], (ahead - behind) / 2e-6, rtol=1e-2, atol=1e-2)
+    expected = slopes_by_differences(acquisition, CANDIDATES[[0, 1, 6]])
+    assert torch.allclose(slopes[:, 0], expected, rtol=1e-2, atol=1e-2)
