@@ -1,17 +1,16 @@
-"""Read model folders without ever writing to them, and write new ones.
+"""Read the weights of model folders, without ever writing to them.
 
-A checkpoint is opened one tensor at a time, so that a merge needs memory for a few tensors and not
-for several models. New weights are written in the safetensors layout, tensor by tensor: eight bytes
-that hold the length of a header, the header as JSON, then the numbers.
+A tensor can be read in pieces, so that a merge needs memory for a few pieces and not for several
+models. Pieces are read from the file and not mapped: mapped pages would count as memory in use.
 """
 
 import json
-import shutil
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -21,22 +20,6 @@ from moopt.errors import MergeError
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 CONFIG = "config.json"
-COMPANIONS = (
-    CONFIG,
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-    "chat_template.jinja",
-)
-"""Files that a merged model takes over from its base."""
-
 DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -59,9 +42,23 @@ class TensorInfo:
     dtype: torch.dtype
 
     @property
+    def count(self) -> int:
+        """How many numbers it has."""
+        return torch.Size(self.shape).numel()
+
+    @property
     def size(self) -> int:
         """Bytes."""
-        return torch.Size(self.shape).numel() * self.dtype.itemsize
+        return self.count * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tensor's numbers lie."""
+
+    file: Path
+    offset: int
+    """Bytes from the beginning of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +69,46 @@ class Checkpoint:
     tensors: Mapping[str, TensorInfo]
     """By name, in alphabetical order."""
 
-    files: Mapping[str, Path]
-    """The file that holds each tensor."""
+    places: Mapping[str, Place]
 
     def load(self, name: str) -> Tensor:
         """Load one tensor.
 
         Raises:
-            MergeError: There is no such tensor, or its file is damaged.
+            MergeError: There is no such tensor, or its file cannot be read.
         """
-        if name not in self.files:
+        if name not in self.places:
             raise MergeError(f"{self.folder} has no tensor {name!r}")
+        info = self.tensors[name]
+        return self.read(name, 0, info.count).view(info.shape)
+
+    def read(self, name: str, start: int, stop: int) -> Tensor:
+        """Read some numbers of a tensor, in one dimension.
+
+        Args:
+            name: The tensor.
+            start: Index of the first number.
+            stop: Index behind the last.
+
+        Raises:
+            MergeError: The file cannot be read or has become shorter.
+        """
+        dtype = self.tensors[name].dtype
+        place = self.places[name]
+        size = (stop - start) * dtype.itemsize
         try:
-            with safe_open(self.files[name], framework="pt") as file:
-                tensor: Tensor = file.get_tensor(name)
-        except (OSError, SafetensorError) as error:
-            raise MergeError(f"cannot read {name!r} from {self.files[name]}: {error}") from error
-        return tensor
+            data = np.fromfile(
+                place.file, np.uint8, size, offset=place.offset + start * dtype.itemsize
+            )
+        except OSError as error:
+            raise MergeError(f"cannot read {name!r} from {place.file}: {error}") from error
+        if len(data) < size:
+            raise MergeError(f"{place.file} ends within the tensor {name!r}; it is damaged")
+        return torch.from_numpy(data).view(dtype)
+
+    def file(self, name: str) -> Path:
+        """Return the file that holds a tensor."""
+        return self.places[name].file
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
@@ -107,71 +127,16 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             "weights, for example one that save_pretrained wrote"
         )
     tensors: dict[str, TensorInfo] = {}
-    files: dict[str, Path] = {}
+    places: dict[str, Place] = {}
     for path in paths:
-        for name, info in _header(path).items():
-            if name in files:
-                raise MergeError(f"the tensor {name!r} is both in {files[name]} and in {path}")
-            tensors[name] = info
-            files[name] = path
-    return Checkpoint(folder, {name: tensors[name] for name in sorted(tensors)}, files)
-
-
-def write_weights(
-    path: Path,
-    tensors: Mapping[str, TensorInfo],
-    load: Callable[[str], Tensor],
-    *,
-    notes: Mapping[str, str] | None = None,
-) -> None:
-    """Write a safetensors file, one tensor in memory at a time.
-
-    Equal tensors give equal bytes. The file appears when it is complete.
-
-    Args:
-        path: The file to write.
-        tensors: What will be written; names are put in alphabetical order.
-        load: Gives each tensor, asked for once.
-        notes: Texts for the file's metadata.
-
-    Raises:
-        MergeError: A tensor is not of the shape and dtype that were announced.
-    """
-    names = sorted(tensors)
-    labels = {dtype: label for label, dtype in DTYPES.items()}
-    header: dict[str, object] = {"__metadata__": {"format": "pt", **(notes or {})}}
-    end = 0
-    for name in names:
-        info = tensors[name]
-        header[name] = {
-            "dtype": labels[info.dtype],
-            "shape": list(info.shape),
-            "data_offsets": [end, end + info.size],
-        }
-        end += info.size
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the format asks for numbers at a multiple of eight
-
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)))
-        file.write(text)
-        for name in names:
-            tensor = load(name)
-            if (tuple(tensor.shape), tensor.dtype) != (tensors[name].shape, tensors[name].dtype):
+        for name, (info, offset) in _header(path).items():
+            if name in places:
                 raise MergeError(
-                    f"{name!r} came as {tuple(tensor.shape)} {tensor.dtype}, "
-                    f"announced was {tensors[name].shape} {tensors[name].dtype}"
+                    f"the tensor {name!r} is both in {places[name].file} and in {path}"
                 )
-            file.write(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    unfinished.replace(path)
-
-
-def copy_companions(source: Path, target: Path) -> None:
-    """Copy configuration and tokenizer of a model folder."""
-    for name in COMPANIONS:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
+            tensors[name] = info
+            places[name] = Place(path, offset)
+    return Checkpoint(folder, {name: tensors[name] for name in sorted(tensors)}, places)
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -186,20 +151,25 @@ def _shards(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _header(path: Path) -> dict[str, TensorInfo]:
-    infos = {}
+def _header(path: Path) -> dict[str, tuple[TensorInfo, int]]:
     try:
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            for name in names:
-                part = file.get_slice(name)
-                label = part.get_dtype()
-                if label not in DTYPES:
-                    raise MergeError(
-                        f"{name!r} in {path} is stored as {label}; only {', '.join(DTYPES)} can be "
-                        "merged, so convert it first"
-                    )
-                infos[name] = TensorInfo(tuple(part.get_shape()), DTYPES[label])
-    except (OSError, SafetensorError) as error:
+        with safe_open(path, framework="pt"):  # refuses files that are cut short or otherwise wrong
+            pass
+        with path.open("rb") as file:
+            length: int = struct.unpack("<Q", file.read(8))[0]
+            header = json.loads(file.read(length))
+    except (OSError, SafetensorError, ValueError) as error:
         raise MergeError(f"cannot read {path} as safetensors: {error}") from error
+    infos = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        label = entry["dtype"]
+        if label not in DTYPES:
+            raise MergeError(
+                f"{name!r} in {path} is stored as {label}; only {', '.join(DTYPES)} can be "
+                "merged, so convert it first"
+            )
+        info = TensorInfo(tuple(entry["shape"]), DTYPES[label])
+        infos[name] = info, 8 + length + entry["data_offsets"][0]
     return infos

@@ -1,45 +1,140 @@
-"""Carry out a recipe: stream every tensor through the method into a new model folder."""
+"""Carry out a recipe in bounded memory: stream every tensor into a new model folder."""
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from moopt.errors import MergeError
-from moopt.merging.checkpoint import WEIGHTS, copy_companions, write_weights
-from moopt.merging.layer_groups import layer_groups
+from moopt.merging.checkpoint import TensorInfo
 from moopt.merging.methods import METHODS
+from moopt.merging.methods.method import Settings
+from moopt.merging.passes import run_flat
+from moopt.merging.random_bits import mask_keys, rounding_key
 from moopt.merging.recipe import MergeRecipe
-from moopt.merging.task_vectors import open_task_vectors
+from moopt.merging.settings import settings_of
+from moopt.merging.sources import Sources, open_sources, pieces
+from moopt.merging.tensor_facts import MaskedTensor, TensorFacts, TensorSource
+from moopt.merging.writing import SHARD_SIZE, copy_companions, write_model_weights
+
+Report = Callable[[str, float], None]
+"""Takes what is being done and the share of it that is done, 0 to 1."""
 
 
-def write_merge(recipe: MergeRecipe, folder: Path) -> None:
-    """Write the merged model as a Hugging Face folder, with the base's names and dtypes.
+def write_merge(
+    recipe: MergeRecipe,
+    folder: Path,
+    *,
+    shard_size: int = SHARD_SIZE,
+    report: Report | None = None,
+) -> None:
+    """Write the merged model as a Hugging Face folder, with the names of the base.
 
-    Only one tensor of each model is in memory at a time. Base and experts are only read; equal
-    recipes and sources give equal bytes.
+    Only pieces of tensors are in memory, and one whole task vector where its numbers have to be
+    ranked. Base and experts are only read; equal recipes and sources give equal bytes.
 
     Args:
         recipe: What to merge.
         folder: Made if it is missing; other files in it stay.
+        shard_size: Most bytes of weights in one file.
+        report: Told how far it is.
 
     Raises:
-        MergeError: The folder is one of the sources, or the sources do not fit together.
+        MergeError: The folder is one of the sources, the sources do not fit together, or one holds
+            NaN. Nothing is written then.
     """
-    sources = [Path(recipe.base), *map(Path, recipe.experts.values())]
-    if folder.resolve() in [source.resolve() for source in sources]:
+    sources = sources_of(recipe)
+    read_from = [Path(path) for path in (recipe.base, *recipe.experts.values()) if path is not None]
+    if folder.resolve() in [source.resolve() for source in read_from]:
         raise MergeError(f"{folder} is a source of this merge; write to another folder")
-    vectors = open_task_vectors(
-        Path(recipe.base), {name: Path(path) for name, path in recipe.experts.items()}
-    )
-    group_of = layer_groups(vectors.names, recipe.layer_groups)
-    method = METHODS[recipe.method]
+    tell = report or _silent
+    sources.check_finite(tell)
+    merged = merged_tensors(recipe, sources)
+    infos = {
+        name: TensorInfo(info.shape, _dtype(recipe, info.dtype))
+        for name, info in sources.reference.tensors.items()
+    }
+    total = max(1, sum(info.size for info in infos.values()))
+    written = 0
 
-    def merged(name: str) -> Tensor:
-        if name not in group_of:
-            return vectors.base.load(name)
-        base, own = vectors.load(name)
-        return method(base, own, recipe.for_group(group_of[name]))
+    def tensor(name: str) -> Iterator[Tensor]:
+        nonlocal written
+        tell(f"merging {name}", written / total)
+        written += infos[name].size
+        yield from merged[name]() if name in merged else _copied(sources, name)
 
     folder.mkdir(parents=True, exist_ok=True)
-    copy_companions(vectors.base.folder, folder)
-    write_weights(folder / WEIGHTS, vectors.base.tensors, merged)
+    copy_companions(sources.reference.folder, folder)
+    write_model_weights(folder, infos, tensor, shard_size)
+    tell("the merge is written", 1.0)
+
+
+def merged_tensors(
+    recipe: MergeRecipe, sources: Sources
+) -> Mapping[str, Callable[[], Iterator[Tensor]]]:
+    """Return what gives the pieces of each merged tensor, rounded as the recipe says.
+
+    Raises:
+        MergeError: The recipe's blocks are not those of the model.
+    """
+    names = sources.names
+    settings = settings_of(recipe, names)
+
+    def stream(name: str, own: Settings) -> Callable[[], Iterator[Tensor]]:
+        return lambda: _merged(recipe, sources, name, own)
+
+    return {name: stream(name, settings.at(index)) for index, name in enumerate(names)}
+
+
+def sources_of(recipe: MergeRecipe) -> Sources:
+    """Open the models that a recipe names.
+
+    Raises:
+        MergeError: They do not fit together.
+    """
+    base = None if recipe.base is None else Path(recipe.base)
+    return open_sources(base, {name: Path(path) for name, path in recipe.experts.items()})
+
+
+def _merged(
+    recipe: MergeRecipe, sources: Sources, name: str, settings: Settings
+) -> Iterator[Tensor]:
+    info = sources.info(name)
+    method = METHODS[recipe.method]
+    source = TensorSource(
+        info.shape, len(sources.experts), lambda start, stop: sources.read(name, start, stop)
+    )
+    masked = None
+    if method.mask is not None:
+        keys = mask_keys(settings.seed, name, list(recipe.experts))
+        masked = MaskedTensor(source, method.mask, settings, keys)
+    terms = method.terms(settings, TensorFacts(source, masked))
+    parts = (
+        source.weights()
+        if masked is None
+        else ((piece.base, piece.experts, piece.start) for piece in masked.pieces())
+    )
+    for base, experts, start in parts:
+        out = torch.empty(len(experts[0]), dtype=_dtype(recipe, info.dtype))
+        rounding = None
+        if recipe.rounding_seed is not None:
+            rounding = rounding_key(recipe.rounding_seed, name), start
+        run_flat(out, base, experts, terms, rounding)
+        yield out
+
+
+def _copied(sources: Sources, name: str) -> Iterator[Tensor]:
+    for start, stop in pieces(sources.info(name).shape):
+        yield sources.reference.read(name, start, stop)
+
+
+def _dtype(recipe: MergeRecipe, stored: torch.dtype) -> torch.dtype:
+    if recipe.dtype is None or not stored.is_floating_point:
+        return stored
+    chosen: torch.dtype = getattr(torch, recipe.dtype)
+    return chosen
+
+
+def _silent(what: str, share: float) -> None:
+    del what, share

@@ -1,89 +1,150 @@
 """Merge into a model that is already in memory.
 
-A search tries many coefficients on one model. Base and task vectors stay in memory beside it, and a
-candidate is written into its parameters in place: no file is touched and nothing is loaded again.
+A search tries many coefficients on one model. Base and experts stay in memory beside it, and a
+candidate is written into its parameters in one pass: no file is touched and nothing is loaded
+again. The parameters are views of one buffer, so that the pass needs no copy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from moopt.errors import MergeError
-from moopt.merging.layer_groups import layer_groups
+from moopt.merging.blocks import assign
 from moopt.merging.methods import METHODS
+from moopt.merging.methods.method import Settings
+from moopt.merging.model_facts import ModelFacts
+from moopt.merging.passes import run_terms
+from moopt.merging.random_bits import rounding_key
 from moopt.merging.recipe import MergeRecipe
-from moopt.merging.task_vectors import TaskVectors
+from moopt.merging.resident import Resident, load_resident
+from moopt.merging.rounding import StochasticRounding
+from moopt.merging.settings import settings_of
+from moopt.merging.sources import Sources
 
 
 class LiveModel:
     """A module whose parameters become whichever merge is asked for.
 
-    Holds state on purpose: base and task vectors take as much memory as base and experts, and are
-    loaded once.
+    Holds state on purpose: base and experts are loaded once and take as much memory as they do on
+    disk, and what does not depend on the candidate (ranks, scalar products, masks) is kept.
     """
 
-    def __init__(self, module: nn.Module, sources: TaskVectors, groups: Sequence[str]) -> None:
-        """Load base and task vectors to where the module is.
+    def __init__(self, module: nn.Module, sources: Sources) -> None:
+        """Load base and experts to where the module is.
+
+        The module's parameters move into one buffer and keep their dtype: load it in float32 where
+        memory allows, because bfloat16 rounds small task vectors away.
 
         Args:
-            module: Takes the base's architecture; its parameters are overwritten by `apply`.
+            module: Takes the architecture of the reference; `apply` overwrites its parameters.
             sources: Where base and experts are read from.
-            groups: Names of the layer groups, lowest layers first.
 
         Raises:
-            MergeError: The module's parameters are not those of the base.
+            MergeError: The module's parameters are not those of the reference, or a source holds
+                NaN.
         """
         self.module = module
-        self._experts = tuple(sources.experts)
-        self._groups = tuple(groups)
-        self._group_of = layer_groups(sources.names, groups)
-        self._parameters = _matching_parameters(module, sources)
-        self._tensors: dict[str, tuple[Tensor, list[Tensor]]] = {}
-        for name, parameter in self._parameters.items():
-            base, vectors = sources.load(name)
-            self._tensors[name] = (
-                base.to(parameter.device),
-                [vector.to(parameter.device) for vector in vectors],
+        self._sources = sources
+        parameters = _matching_parameters(module, sources)
+        first = next(iter(parameters.values()))
+        self._resident = load_resident(sources, list(parameters), first.device)
+        layout = self._resident.layout
+        self._rows = torch.zeros(
+            (len(layout.owner), self._resident.experts[0].shape[1]),
+            dtype=first.dtype,
+            device=first.device,
+        )
+        for name, parameter in parameters.items():
+            view = layout.numbers(self._rows, name)
+            view.copy_(parameter.detach().flatten())
+            parameter.data = view.view(parameter.shape)
+        self._facts = ModelFacts(self._resident)
+        self._blocks: dict[str, Mapping[str, str]] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The reference's names of the parameters, tied ones once."""
+        return self._resident.layout.names
+
+    @property
+    def resident(self) -> Resident:
+        """Base and experts in memory."""
+        return self._resident
+
+    def settings(self, recipe: MergeRecipe) -> Settings:
+        """Return the numbers of a recipe for each of `names`.
+
+        Raises:
+            MergeError: The recipe is for other sources, or its blocks are not the model's.
+        """
+        folders = [str(each.checkpoint.folder) for each in self._sources.experts.values()]
+        base = None if self._sources.base is None else str(self._sources.base.folder)
+        if (list(recipe.experts.values()), recipe.base) != (folders, base):
+            raise MergeError(
+                f"the live model holds the base {base} and the experts {folders}; the recipe has "
+                f"{recipe.base} and {list(recipe.experts.values())}"
             )
+        key = repr(recipe.blocks)
+        if key not in self._blocks:
+            assigned = assign(recipe.blocks, self._sources.names)
+            self._blocks = {key: {name: assigned[name] for name in self.names}}
+        return settings_of(recipe, self.names, self._blocks[key])
 
     def apply(self, recipe: MergeRecipe) -> None:
         """Overwrite the module's parameters by the merge of a recipe.
 
+        The recipe's dtype is for files; here the parameters keep theirs.
+
         Raises:
-            MergeError: The recipe is for other experts or other layer groups.
+            MergeError: The recipe is for other sources, or its blocks are not the model's.
         """
-        if tuple(recipe.experts) != self._experts or recipe.layer_groups != self._groups:
-            raise MergeError(
-                f"the live model holds the experts {list(self._experts)} in the layer groups "
-                f"{list(self._groups)}; the recipe has {list(recipe.experts)} in "
-                f"{list(recipe.layer_groups)}"
-            )
+        settings = self.settings(recipe)
         method = METHODS[recipe.method]
-        coefficients = {group: recipe.for_group(group) for group in self._groups}
+        layout = self._resident.layout
         with torch.no_grad():
-            for name, parameter in self._parameters.items():
-                base, vectors = self._tensors[name]
-                parameter.copy_(method(base, vectors, coefficients[self._group_of[name]]))
+            facts = self._facts.under(method, settings, list(recipe.experts))
+            rounding = None
+            if recipe.rounding_seed is not None:
+                keys = [rounding_key(recipe.rounding_seed, name) for name in self.names]
+                rounding = StochasticRounding(
+                    torch.tensor(keys, device=self._rows.device), layout.places
+                )
+            run_terms(
+                self._rows,
+                self._resident.base,
+                facts.experts,
+                method.terms(settings, facts),
+                layout.owner,
+                rounding=rounding,
+            )
 
 
-def _matching_parameters(module: nn.Module, sources: TaskVectors) -> dict[str, nn.Parameter]:
-    """Return the module's parameters by the base's names, tied ones once."""
+def _matching_parameters(module: nn.Module, sources: Sources) -> dict[str, nn.Parameter]:
+    """Return the module's parameters by the reference's names, tied ones once."""
     parameters = dict(module.named_parameters())
-    missing = [name for name in parameters if name not in sources.base.tensors]
+    reference = sources.reference
+    missing = [name for name in parameters if name not in reference.tensors]
     if missing:
         raise MergeError(
-            f"{len(missing)} parameters of the live model are not in {sources.base.folder}, for "
+            f"{len(missing)} parameters of the live model are not in {reference.folder}, for "
             f"example {missing[0]!r}; load the model from this folder"
         )
     unequal = [
         name
         for name, parameter in parameters.items()
-        if tuple(parameter.shape) != sources.base.tensors[name].shape
+        if tuple(parameter.shape) != reference.tensors[name].shape
     ]
     if unequal:
         raise MergeError(
             f"{unequal[0]!r} has the shape {tuple(parameters[unequal[0]].shape)} in the live model "
-            f"and {sources.base.tensors[unequal[0]].shape} in {sources.base.folder}"
+            f"and {reference.tensors[unequal[0]].shape} in {reference.folder}"
+        )
+    kinds = sorted({f"{each.dtype} on {each.device}" for each in parameters.values()})
+    if len(kinds) != 1:
+        raise MergeError(
+            "the parameters of the live model must have one dtype and one device, got "
+            f"{', '.join(kinds) or 'no parameters'}; load it with one dtype, for example float32"
         )
     return parameters

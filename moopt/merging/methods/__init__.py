@@ -1,14 +1,31 @@
-"""Merge methods: pure functions of tensors, one a module."""
+"""Merge methods: what each computes, with its paper. `METHODS` holds them by name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 
-from torch import Tensor
+from moopt.merging.methods.elected import BREADCRUMBS, BREADCRUMBS_TIES, TIES
+from moopt.merging.methods.masked import DARE_LINEAR, DARE_TIES, DELLA, DELLA_LINEAR, SCE
+from moopt.merging.methods.method import Method
+from moopt.merging.methods.model_stock import MODEL_STOCK
+from moopt.merging.methods.spherical import NUSLERP, SLERP
+from moopt.merging.methods.sums import LINEAR, TASK_ARITHMETIC
 
-from moopt.merging.methods.task_arithmetic import task_arithmetic
-
-METHODS: dict[str, Callable[[Tensor, Sequence[Tensor], Sequence[float]], Tensor]] = {
-    "task_arithmetic": task_arithmetic,
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        TASK_ARITHMETIC,
+        LINEAR,
+        SLERP,
+        NUSLERP,
+        TIES,
+        DARE_LINEAR,
+        DARE_TIES,
+        DELLA,
+        DELLA_LINEAR,
+        BREADCRUMBS,
+        BREADCRUMBS_TIES,
+        SCE,
+        MODEL_STOCK,
+    )
 }
-"""By the name that recipes use. Arguments: base, task vectors, a coefficient for each."""
 
-__all__ = ["METHODS", "task_arithmetic"]
+__all__ = ["METHODS", "Method"]

@@ -1,0 +1,232 @@
+"""The models of a merge, opened together, with their tensors matched by name.
+
+An expert that was fine-tuned with a head has names with a prefix (`bert.encoder…`) that the base
+lacks, or the other way round. The prefixes are found by counting which pair makes most names equal.
+Tensors of the expert that the base lacks are its head. A head that is tied to the embeddings is not
+stored; where another model stores it, the embeddings stand for it. Tensors that are not floating
+point, such as positions, are never merged.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from moopt.errors import MergeError
+from moopt.merging.checkpoint import Checkpoint, TensorInfo, open_checkpoint
+from moopt.merging.vocabulary import check_same_vocabulary
+
+NAMED = 5
+"""Tensors that a message names before it says how many more there are."""
+
+PIECE = 2**20
+"""Numbers that are read at once where a tensor need not be in memory as a whole."""
+
+TIED = re.compile(r"(?:^|\.)(?:lm_head|embed_out|embed_tokens)\.weight$")
+EMBEDDINGS = re.compile(r"(?:^|\.)(?:embed_tokens|wte|shared|word_embeddings|embed_in)\.weight$")
+
+
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """An expert's checkpoint and how its names answer to those of the reference."""
+
+    checkpoint: Checkpoint
+    names: Mapping[str, str]
+    """The expert's name of each merged tensor."""
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The tensors that the reference lacks."""
+        shared = set(self.names.values())
+        return tuple(
+            name
+            for name, info in self.checkpoint.tensors.items()
+            if name not in shared and info.dtype.is_floating_point
+        )
+
+    def read(self, name: str, start: int, stop: int) -> Tensor:
+        """Read some numbers of a tensor by the reference's name."""
+        return self.checkpoint.read(self.names[name], start, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """A base model, if there is one, and the experts."""
+
+    base: Checkpoint | None
+    experts: Mapping[str, Expert]
+
+    @property
+    def reference(self) -> Checkpoint:
+        """The model that lends the merge its names, shapes and dtypes."""
+        return self.base or next(iter(self.experts.values())).checkpoint
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The reference's names of the tensors that are merged."""
+        return _merged(self.reference)
+
+    @property
+    def stored_dtype(self) -> torch.dtype:
+        """Bfloat16 if all the weights are stored in it, otherwise float32."""
+        dtypes = {
+            checkpoint.tensors[name].dtype
+            for checkpoint, names in self._models()
+            for name in names.values()
+        }
+        return torch.bfloat16 if dtypes == {torch.bfloat16} else torch.float32
+
+    def info(self, name: str) -> TensorInfo:
+        """Return shape and dtype of a tensor in the reference."""
+        return self.reference.tensors[name]
+
+    def read(self, name: str, start: int, stop: int) -> tuple[Tensor | None, list[Tensor]]:
+        """Read some numbers of a tensor, of base and experts, as they are stored."""
+        base = None if self.base is None else self.base.read(name, start, stop)
+        return base, [expert.read(name, start, stop) for expert in self.experts.values()]
+
+    def check_finite(self, report: Callable[[str, float], None] | None = None) -> None:
+        """Read everything once and look for numbers that are none.
+
+        Args:
+            report: Told what is checked, and the share that is done.
+
+        Raises:
+            MergeError: A tensor holds NaN or infinity; file and tensor are named.
+        """
+        models = list(self._models())
+        for index, (checkpoint, names) in enumerate(models):
+            for place, name in enumerate(names.values()):
+                if report is not None:
+                    share = (index + place / len(names)) / len(models)
+                    report(f"checking {checkpoint.folder.name}", share)
+                for start, stop in pieces(checkpoint.tensors[name].shape):
+                    require_finite(checkpoint, name, checkpoint.read(name, start, stop))
+
+    def _models(self) -> Iterator[tuple[Checkpoint, Mapping[str, str]]]:
+        if self.base is not None:
+            yield self.base, {name: name for name in self.names}
+        for expert in self.experts.values():
+            yield expert.checkpoint, expert.names
+
+
+def open_sources(base: Path | None, experts: Mapping[str, Path]) -> Sources:
+    """Open base and experts and check that they fit together.
+
+    Args:
+        base: Folder of the base model. None: the first expert is the reference.
+        experts: Folder of each expert.
+
+    Raises:
+        MergeError: There are no experts, or one lacks tensors of the reference, holds them in
+            another shape, or has another vocabulary.
+    """
+    opened = {name: open_checkpoint(folder) for name, folder in experts.items()}
+    if not opened:
+        raise MergeError("a merge needs at least one expert")
+    reference = open_checkpoint(base) if base is not None else next(iter(opened.values()))
+    return Sources(
+        reference if base is not None else None,
+        {name: _matched(name, reference, checkpoint) for name, checkpoint in opened.items()},
+    )
+
+
+def pieces(shape: tuple[int, ...], most: int = PIECE) -> Iterator[tuple[int, int]]:
+    """Return where the pieces of a tensor begin and end: whole rows, as many as fit."""
+    count = torch.Size(shape).numel()
+    row = count // shape[0] if len(shape) > 1 and count else 1
+    step = max(1, most // row) * row
+    for start in range(0, count, step):
+        yield start, min(start + step, count)
+
+
+def require_finite(checkpoint: Checkpoint, name: str, numbers: Tensor) -> None:
+    """Refuse numbers that are none.
+
+    Raises:
+        MergeError: There is NaN or infinity among them; file and tensor are named.
+    """
+    if not bool(torch.isfinite(numbers).all()):
+        raise MergeError(
+            f"the tensor {name!r} in {checkpoint.file(name)} holds NaN or infinity; the training "
+            "that made it diverged, so take an earlier checkpoint"
+        )
+
+
+def _matched(expert: str, reference: Checkpoint, checkpoint: Checkpoint) -> Expert:
+    own, other = _prefixes(reference, checkpoint)
+    names = {}
+    for name in _merged(reference):
+        match = other + name.removeprefix(own)
+        names[name] = match if match in checkpoint.tensors else _tied(match, checkpoint)
+    missing = [name for name, match in names.items() if match not in checkpoint.tensors]
+    if missing:
+        raise MergeError(
+            f"the expert {expert!r} in {checkpoint.folder} lacks {len(missing)} of the "
+            f"{len(names)} tensors of {reference.folder}: {_listed(missing)}; fine-tune it from "
+            "this base, or give the base that it was fine-tuned from"
+        )
+    check_same_vocabulary(expert, reference.folder, checkpoint.folder)
+    unequal = [
+        f"{name} {reference.tensors[name].shape} against {checkpoint.tensors[match].shape}"
+        for name, match in names.items()
+        if reference.tensors[name].shape != checkpoint.tensors[match].shape
+    ]
+    if unequal:
+        raise MergeError(
+            f"the expert {expert!r} in {checkpoint.folder} has other shapes than "
+            f"{reference.folder}: {_listed(unequal)}; models of one size and one vocabulary can be "
+            "merged"
+        )
+    if own == other:
+        _check_untied(expert, reference, checkpoint)
+    return Expert(checkpoint, names)
+
+
+def _tied(name: str, checkpoint: Checkpoint) -> str:
+    """Return the embeddings that stand for a tensor which is not stored, or the name itself."""
+    found = [each for each in checkpoint.tensors if EMBEDDINGS.search(each)]
+    return found[0] if TIED.search(name) and len(found) == 1 else name
+
+
+def _check_untied(expert: str, reference: Checkpoint, checkpoint: Checkpoint) -> None:
+    for name in checkpoint.tensors:
+        embeddings = _tied(name, checkpoint)
+        if name in reference.tensors or embeddings == name:
+            continue
+        if not torch.equal(checkpoint.load(name), checkpoint.load(embeddings)):
+            raise MergeError(
+                f"the expert {expert!r} in {checkpoint.folder} has a {name!r} of its own, which in "
+                f"{reference.folder} is tied to the embeddings; untie the base too (store its "
+                f"{name!r}), or take an expert whose head is tied"
+            )
+
+
+def _prefixes(reference: Checkpoint, expert: Checkpoint) -> tuple[str, str]:
+    """Return the prefixes of reference and expert whose removal makes most names equal."""
+    own_names = _merged(reference)
+    candidates = [("", "")]
+    candidates += [("", prefix) for prefix in _first_parts(expert)]
+    candidates += [(prefix, "") for prefix in _first_parts(reference)]
+
+    def matches(pair: tuple[str, str]) -> int:
+        own, other = pair
+        return sum(other + name.removeprefix(own) in expert.tensors for name in own_names)
+
+    return max(candidates, key=matches)  # of equals the first, which is the plainest
+
+
+def _first_parts(checkpoint: Checkpoint) -> list[str]:
+    return sorted({f"{name.split('.')[0]}." for name in checkpoint.tensors if "." in name})
+
+
+def _merged(checkpoint: Checkpoint) -> tuple[str, ...]:
+    return tuple(name for name, info in checkpoint.tensors.items() if info.dtype.is_floating_point)
+
+
+def _listed(items: list[str]) -> str:
+    shown = ", ".join(items[:NAMED])
+    return shown if len(items) <= NAMED else f"{shown} and {len(items) - NAMED} more"
