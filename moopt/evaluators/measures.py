@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
 from moopt.merging.sources import Sources
 
 
+@runtime_checkable
 class LiveMeasures(Protocol):
     """Measures a model that is in memory and whose weights change between the calls."""
 
@@ -22,6 +23,7 @@ class LiveMeasures(Protocol):
         ...
 
 
+@runtime_checkable
 class Measures(Protocol):
     """Says what to measure; made in the study file, before any model is there."""
 

@@ -1,7 +1,7 @@
 """The facts of all tensors of a resident model, one row of a table each, kept for a search."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from moopt.merging.resident import Resident
 from moopt.merging.tensor_facts import MaskedTensor, TensorFacts, TensorSource
 
 
+@runtime_checkable
 class ExpertFacts(Facts, Protocol):
     """Facts together with the experts that they are of."""
 
