@@ -20,7 +20,7 @@ LAYER_PATTERN = r"(?:^|\.)(\d+)\."
 BEFORE_THE_LAYERS = r"embed|(?:^|\.)(?:wte|wpe|shared)\."
 
 PARTS: Mapping[str, str] = {
-    "norms": r"norm|(?:^|\.)ln_",
+    "norms": r"(?i)norm|(?:^|\.)ln_",
     "attention": r"att(?:n|ention)",
     "mlp": r"",
 }

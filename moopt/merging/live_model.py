@@ -14,7 +14,7 @@ from moopt.errors import MergeError
 from moopt.merging.blocks import assign
 from moopt.merging.methods import METHODS
 from moopt.merging.methods.method import Settings
-from moopt.merging.model_facts import ModelFacts
+from moopt.merging.model_facts import ExpertFacts, ModelFacts
 from moopt.merging.passes import run_terms
 from moopt.merging.random_bits import rounding_key
 from moopt.merging.recipe import MergeRecipe
@@ -92,6 +92,11 @@ class LiveModel:
             self._blocks = {key: {name: assigned[name] for name in self.names}}
         return settings_of(recipe, self.names, self._blocks[key])
 
+    def facts(self, recipe: MergeRecipe) -> ExpertFacts:
+        """Return what the recipe's method asks of the experts, with its masks on them."""
+        method = METHODS[recipe.method]
+        return self._facts.under(method, self.settings(recipe), list(recipe.experts))
+
     def apply(self, recipe: MergeRecipe) -> None:
         """Overwrite the module's parameters by the merge of a recipe.
 
@@ -105,6 +110,7 @@ class LiveModel:
         layout = self._resident.layout
         with torch.no_grad():
             facts = self._facts.under(method, settings, list(recipe.experts))
+            terms = method.terms(settings, facts)
             rounding = None
             if recipe.rounding_seed is not None:
                 keys = [rounding_key(recipe.rounding_seed, name) for name in self.names]
@@ -115,7 +121,7 @@ class LiveModel:
                 self._rows,
                 self._resident.base,
                 facts.experts,
-                method.terms(settings, facts),
+                terms,
                 layout.owner,
                 rounding=rounding,
             )
