@@ -34,8 +34,7 @@ def fisher_average(
     Sums are in float32 and rounded once, at the end. An expert of weight 0 is left out, so that one
     expert alone comes back bit for bit.
 
-    Source: Matena and Raffel, "Merging models with Fisher-weighted averaging", NeurIPS 2022,
-    equation 2.
+    Source: Matena and Raffel, "Merging models with Fisher-weighted averaging", NeurIPS 2022.
 
     Args:
         experts: θ, the same tensor of each expert.

@@ -12,13 +12,13 @@ from torch import Tensor
 from moopt.errors import MergeError
 from moopt.merging.methods.weighted_average import shares
 
-RIDGES = (1e-6, 1e-5, 1e-4, 1e-3)
+RIDGES = (1e-5, 1e-4, 1e-3)
 """What is added to the diagonal of a singular sum of Gram matrices, as shares of the diagonal.
 
 The first that makes it regular is taken; rounding of large matrices may need more than the first.
 """
 
-SINGULAR = 1e-7
+SINGULAR = 1e-6
 """Share of an input that the other inputs leave unexplained, below which they explain all of it.
 
 It is the rounding of Gram matrices that are summed in float32.
