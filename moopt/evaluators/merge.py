@@ -11,12 +11,12 @@ from pathlib import Path
 
 from moopt.errors import EvaluationError
 from moopt.evaluators.classifiers import SharedEncoder, share_encoder
+from moopt.evaluators.merge_sources import open_sources
 from moopt.merging.checkpoint import write_weights
 from moopt.merging.engine import write_merge
 from moopt.merging.live_model import LiveModel
 from moopt.merging.mergekit import mergekit_yaml
 from moopt.merging.recipe import MergeRecipe
-from moopt.merging.task_vectors import TaskVectors, open_task_vectors
 from moopt.study.evaluation import Context, Split
 from moopt.study.parameters import Parameters
 from moopt.study.trials import Trial
@@ -108,7 +108,7 @@ class MergeEvaluator:
         `mergekit.yml` and `heads/<expert>.safetensors` with the names of the classes as metadata.
         """
         recipe = self.recipe(trial.parameters)
-        sources = self._sources()
+        sources = open_sources(self._base, self._experts)
         write_merge(recipe, directory)
         (directory / "recipe.json").write_text(recipe.to_json() + "\n", encoding="utf-8")
         (directory / "mergekit.yml").write_text(
@@ -135,7 +135,7 @@ class MergeEvaluator:
     def _models(self, context: Context) -> tuple[SharedEncoder, LiveModel]:
         if context.device not in self._loaded:
             context.logger.info("loading the base model and %d experts", len(self._experts))
-            sources = self._sources()
+            sources = open_sources(self._base, self._experts)
             shared = share_encoder(
                 self._base,
                 self._experts,
@@ -147,15 +147,6 @@ class MergeEvaluator:
             live = LiveModel(shared.encoder, sources, self._groups)
             self._loaded = {context.device: (shared, live)}  # one device at a time
         return self._loaded[context.device]
-
-    def _sources(self) -> TaskVectors:
-        missing = [str(path) for path in (self._base, *self._experts.values()) if not path.is_dir()]
-        if missing:
-            raise EvaluationError(
-                f"models are missing: {', '.join(missing)}; they are made by the `prepare` of the "
-                "study, which `moopt run` calls before the first trial"
-            )
-        return open_task_vectors(self._base, self._experts)
 
 
 def _coefficient(parameters: Parameters, name: str) -> float:
