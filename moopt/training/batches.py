@@ -87,7 +87,9 @@ def tokenized_with_end(
         TrainingError: The tokenizer has no end token, or cannot pad.
     """
     end = token_number(tokenizer.eos_token_id, "end")
-    encoded = tokenizer(list(texts), add_special_tokens=False)
+    encoded = tokenizer(
+        list(texts), add_special_tokens=False, truncation=True, max_length=max_tokens
+    )
     return TokenizedTexts(
         ids=tuple((*ids, end)[:max_tokens] for ids in encoded["input_ids"]),
         labels=(0,) * len(texts),

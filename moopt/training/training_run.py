@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from moopt.errors import TrainingError
@@ -59,7 +58,7 @@ class TrainingRun:
         self._total = settings.epochs * math.ceil(examples / settings.batch_size)
         self._done = 0
         self._optimizer = AdamW(groups)
-        self._schedule = LambdaLR(self._optimizer, self._share_of_peak)
+        self._peaks = [float(group["lr"]) for group in self._optimizer.param_groups]
         self._best: dict[str, Tensor] = {}
 
     @property
@@ -86,8 +85,11 @@ class TrainingRun:
             self._optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(trained, self._settings.max_gradient_norm)
+            # A schedule of torch and its optimizer refer to each other: both would outlive the run,
+            # and with them all the weights.
+            for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
+                group["lr"] = peak * self._share_of_peak(self._done)
             self._optimizer.step()
-            self._schedule.step()
             self._done += 1
             if self._on_step is not None:
                 self._on_step(Step(self._done, self._total, value))
