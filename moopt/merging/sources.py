@@ -9,7 +9,7 @@ point, such as positions, are never merged.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from moopt.merging.adapted_checkpoint import AdaptedCheckpoint, add_adapter
 from moopt.merging.adapter_config import ADAPTER_CONFIG
 from moopt.merging.adapters import open_adapter
 from moopt.merging.checkpoint import Checkpoint, TensorInfo, open_checkpoint
+from moopt.merging.statistics import Statistics
 from moopt.merging.vocabulary import check_same_vocabulary
 
 NAMED = 5
@@ -64,6 +65,8 @@ class Sources:
 
     base: Checkpoint | None
     experts: Mapping[str, Expert]
+    statistics: Mapping[str, Statistics] = field(default_factory=dict)
+    """What is known of each expert from data; empty where nothing is."""
 
     @property
     def reference(self) -> Weights:
@@ -93,6 +96,21 @@ class Sources:
         """Read some numbers of a tensor, of base and experts, as they are stored."""
         base = None if self.base is None else self.base.read(name, start, stop)
         return base, [expert.read(name, start, stop) for expert in self.experts.values()]
+
+    def load_statistics(self, name: str) -> tuple[list[Tensor] | None, bool]:
+        """Return the statistics of a tensor, and whether it is stored with its inputs first.
+
+        There are none where one of the experts has none.
+        """
+        found, inputs_first = [], False
+        for expert, statistics in self.statistics.items():
+            own = self.experts[expert].names[name]
+            stored = own if own in statistics.tensors else name
+            if stored not in statistics.tensors:
+                return None, False
+            found.append(statistics.load(stored))
+            inputs_first = stored in statistics.inputs_first
+        return found or None, inputs_first
 
     def check_finite(self, report: Callable[[str, float], None] | None = None) -> None:
         """Read everything once and look for numbers that are none.
