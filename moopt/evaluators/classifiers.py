@@ -11,8 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from moopt.errors import EvaluationError
 from moopt.evaluators.metrics.accuracy import accuracy
-from moopt.merging.checkpoint import Checkpoint
-from moopt.merging.sources import Sources
+from moopt.merging.sources import Sources, Weights
 from moopt.merging.writing import write_tensors
 from moopt.training.batches import Batch, batches_by_length, tokenized
 from moopt.training.labelled_texts import read_split
@@ -140,7 +139,7 @@ class SharedEncoder:
         return self.batches[name, split]
 
 
-def _loader(checkpoint: Checkpoint) -> Callable[[str], list[Tensor]]:
+def _loader(checkpoint: Weights) -> Callable[[str], list[Tensor]]:
     return lambda name: [checkpoint.load(name)]
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.errors import MergeError
-from moopt.merging.adapters import Adapter, Factors
+from moopt.merging.adapters import ADAPTER_WEIGHTS, Adapter, Factors
 from moopt.merging.checkpoint import Checkpoint, TensorInfo
 
 
@@ -78,6 +78,34 @@ class AdaptedCheckpoint:
         else:
             tensor = self.base.load(name)
         return tensor.float() + self.delta(name) if name in self.modules else tensor
+
+    def read(self, name: str, start: int, stop: int) -> Tensor:
+        """Return some numbers of a tensor of the merged model, in one dimension.
+
+        Args:
+            name: The tensor.
+            start: Index of the first number.
+            stop: Index behind the last.
+
+        Raises:
+            MergeError: There is no such tensor, or a file is damaged.
+        """
+        if name in self.whole:
+            numbers = self.adapter.load_whole(self.whole[name]).flatten()[start:stop]
+        else:
+            numbers = self.base.read(name, start, stop)
+        if name not in self.modules:
+            return numbers
+        factors = self.factors(name)
+        columns = factors.a.shape[1]
+        first, last = start // columns, -(-stop // columns)
+        change = Factors(factors.a, factors.b[first:last], factors.scale).product().flatten()
+        return numbers.float() + change[start - first * columns : stop - first * columns]
+
+    def file(self, name: str) -> Path:
+        """Return the file that holds a tensor, or what changes it."""
+        is_own = name in self.whole or name in self.modules
+        return self.adapter.folder / ADAPTER_WEIGHTS if is_own else self.base.file(name)
 
 
 def add_adapter(base: Checkpoint, adapter: Adapter) -> AdaptedCheckpoint:

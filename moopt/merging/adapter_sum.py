@@ -18,7 +18,8 @@ from torch import Tensor
 from moopt.errors import MergeError
 from moopt.merging.adapter_config import ADAPTER_CONFIG
 from moopt.merging.adapters import ADAPTER_WEIGHTS, PREFIX, AdaptedModule, Adapter
-from moopt.merging.checkpoint import TensorInfo, write_weights
+from moopt.merging.checkpoint import TensorInfo
+from moopt.merging.writing import write_tensors
 
 
 def write_adapter_sum(
@@ -78,7 +79,7 @@ def write_adapter_sum(
         return torch.cat([c * each.scale * each.b.float() for each, c in found], dim=1)
 
     folder.mkdir(parents=True, exist_ok=True)
-    write_weights(folder / ADAPTER_WEIGHTS, tensors, load)
+    write_tensors(folder / ADAPTER_WEIGHTS, tensors, lambda name: [load(name)])
     text = json.dumps(_settings(adapters[0], ranks), indent=2)
     (folder / ADAPTER_CONFIG).write_text(text + "\n", encoding="utf-8")
 

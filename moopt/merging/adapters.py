@@ -129,6 +129,8 @@ def open_adapter(folder: Path) -> Adapter:
             modules[module] = _module(folder, config, module, infos, ends)
         if not found:
             whole[plain.replace(".base_layer.", ".")] = name
+    if not modules:
+        raise MergeError(f"{folder / ADAPTER_WEIGHTS} holds no factors; it is no LoRA adapter")
     return Adapter(
         folder=folder,
         config=config,

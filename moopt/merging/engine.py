@@ -1,6 +1,7 @@
 """Carry out a recipe in bounded memory: stream every tensor into a new model folder."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from moopt.merging.random_bits import mask_keys, rounding_key
 from moopt.merging.recipe import MergeRecipe
 from moopt.merging.settings import settings_of
 from moopt.merging.sources import Sources, open_sources, pieces
+from moopt.merging.statistics import open_statistics
 from moopt.merging.tensor_facts import TensorSource
 from moopt.merging.writing import SHARD_SIZE, copy_companions, write_model_weights
 
@@ -94,7 +96,16 @@ def sources_of(recipe: MergeRecipe) -> Sources:
         MergeError: They do not fit together.
     """
     base = None if recipe.base is None else Path(recipe.base)
-    return open_sources(base, {name: Path(path) for name, path in recipe.experts.items()})
+    sources = open_sources(base, {name: Path(path) for name, path in recipe.experts.items()})
+    statistics = {name: open_statistics(Path(path)) for name, path in recipe.statistics.items()}
+    wanted = METHODS[recipe.method].statistics
+    for name, each in statistics.items():
+        if each.kind is not wanted:
+            raise MergeError(
+                f"{recipe.method} needs other statistics than those of {name!r} in "
+                f"{recipe.statistics[name]}, which are of the kind {each.kind.value}"
+            )
+    return replace(sources, statistics=statistics)
 
 
 def _merged(
@@ -102,7 +113,10 @@ def _merged(
 ) -> Iterator[Tensor]:
     info = sources.info(name)
     source = TensorSource(
-        info.shape, len(sources.experts), lambda start, stop: sources.read(name, start, stop)
+        info.shape,
+        len(sources.experts),
+        lambda start, stop: sources.read(name, start, stop),
+        lambda: sources.load_statistics(name),
     )
     keys = mask_keys(settings.seed, name, list(recipe.experts))
     seed = recipe.rounding_seed

@@ -49,7 +49,7 @@ def coefficient_gradients(live: LiveModel, recipe: MergeRecipe, loss: Loss) -> T
     settings = live.settings(recipe)
     unit = replace(settings, coefficients=np.ones_like(settings.coefficients))
     facts = live.facts(recipe)
-    terms = method.terms(unit, facts)
+    terms = None if method.terms is None else method.terms(unit, facts)
     bends = settings.flags.get("normalize") or method.most_experts == 2
     if bends or not method.takes_coefficients or not isinstance(terms, ScaledTerms):
         raise MergeError(

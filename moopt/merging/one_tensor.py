@@ -12,7 +12,9 @@ from moopt.merging.methods.method import Method, Settings
 from moopt.merging.passes import run_flat
 from moopt.merging.random_bits import mask_keys
 from moopt.merging.recipe import MergeRecipe, OptionValue
+from moopt.merging.rounding import round_flat
 from moopt.merging.settings import settings_of
+from moopt.merging.sources import pieces
 from moopt.merging.tensor_facts import MaskedTensor, TensorFacts, TensorSource
 
 
@@ -60,10 +62,10 @@ def merge_tensors(
     def read(first: int, last: int) -> tuple[Tensor | None, list[Tensor]]:
         return None if start is None else start[first:last], [each[first:last] for each in flat]
 
-    source = TensorSource(tuple(experts[0].shape), len(experts), read)
+    source = TensorSource(tuple(experts[0].shape), len(experts), read, lambda: (None, False))
     keys = mask_keys(settings.seed, name, names)
-    pieces = merged_pieces(METHODS[method], settings, source, keys, experts[0].dtype)
-    return torch.cat(list(pieces)).view(experts[0].shape)
+    parts = merged_pieces(METHODS[method], settings, source, keys, experts[0].dtype)
+    return torch.cat(list(parts)).view(experts[0].shape)
 
 
 def merged_pieces(
@@ -85,6 +87,9 @@ def merged_pieces(
         dtype: What the sums are rounded to.
         rounding_key: Rounds to bfloat16 at random. None: to the nearest.
     """
+    if method.terms is None:
+        yield from _whole(method, settings, source, dtype, rounding_key)
+        return
     masked = None if method.mask is None else MaskedTensor(source, method.mask, settings, keys)
     terms = method.terms(settings, TensorFacts(source, masked))
     parts = (
@@ -94,5 +99,22 @@ def merged_pieces(
     )
     for base, experts, start in parts:
         out = torch.empty(len(experts[0]), dtype=dtype, device=experts[0].device)
-        run_flat(out, base, experts, terms, None if rounding_key is None else (rounding_key, start))
+        key = None if rounding_key is None else (rounding_key, start)
+        run_flat(out, base, experts, terms, key)
+        yield out
+
+
+def _whole(
+    method: Method,
+    settings: Settings,
+    source: TensorSource,
+    dtype: torch.dtype,
+    rounding_key: int | None,
+) -> Iterator[Float[Tensor, " p"]]:
+    if method.whole is None:
+        raise MergeError(f"the method {method.name!r} says neither how to sum nor how to merge")
+    merged = method.whole(source.whole(), settings).flatten()
+    for start, stop in pieces(source.shape):
+        out = torch.empty(stop - start, dtype=dtype, device=merged.device)
+        round_flat(out, merged[start:stop], rounding_key, start)
         yield out

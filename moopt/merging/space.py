@@ -53,6 +53,9 @@ class MergeSpace:
     base: Path | None = None
     """Folder of the base model. None: there is none."""
 
+    statistics: Mapping[str, Path] = field(default_factory=dict)
+    """File of each expert's statistics, for methods that take them."""
+
     coefficients: Parametrization = field(default_factory=Independent)
     """What the search varies. Methods without coefficients pay no attention to it."""
 
@@ -113,6 +116,7 @@ class MergeSpace:
             coefficients=by_block,
             blocks=self.coefficients.blocks,
             options=options,
+            statistics={name: str(file) for name, file in self.statistics.items()},
         )
 
     def design_matrix(

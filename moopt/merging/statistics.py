@@ -16,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from moopt.errors import MergeError
-from moopt.merging.checkpoint import TensorInfo, write_weights
+from moopt.merging.checkpoint import TensorInfo
+from moopt.merging.writing import write_tensors
 
 NOTE = "moopt_statistics"
 """Under this key of a safetensors file's metadata is what a statistic says beside its tensors."""
@@ -100,7 +101,12 @@ def write_statistics(statistics: Statistics, path: Path) -> None:
         "inputs_first": sorted(statistics.inputs_first),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_weights(path, statistics.tensors, statistics.load, notes={NOTE: json.dumps(note)})
+    write_tensors(
+        path,
+        statistics.tensors,
+        lambda name: [statistics.load(name)],
+        notes={NOTE: json.dumps(note)},
+    )
 
 
 def open_statistics(path: Path) -> Statistics:

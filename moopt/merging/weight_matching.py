@@ -10,9 +10,6 @@ from moopt.errors import MergeError
 from moopt.merging.alignment import Permutation, best_permutation, permute_tensor
 from moopt.merging.mlp_blocks import MlpBlock, check_blocks
 
-SWEEPS = 100
-"""Most rounds over all blocks; a handful is enough where blocks share tensors, one elsewhere."""
-
 
 def match_weights(
     first: Mapping[str, Tensor], second: Mapping[str, Tensor], blocks: Sequence[MlpBlock]
@@ -43,7 +40,8 @@ def match_weights(
                 f"{tuple(second[name].shape)} in the second; only models of one size can be aligned"
             )
     orders = {block.name: torch.arange(_neurons(first, block)) for block in blocks}
-    for _ in range(SWEEPS):
+    changed = True
+    while changed:  # each change brings the models nearer, so there is a last one
         changed = False
         for block in blocks:
             others = {name: order for name, order in orders.items() if name != block.name}
@@ -52,8 +50,6 @@ def match_weights(
             if _gain(similarity, orders[block.name], order) > 0:
                 orders[block.name] = order
                 changed = True
-        if not changed:
-            break
     return orders
 
 

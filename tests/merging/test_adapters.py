@@ -56,6 +56,7 @@ def test_a_module_that_is_not_changed_has_no_factors(tmp_path: Path) -> None:
     ("tensors", "message"),
     [
         ({"q.lora_A.weight": torch.ones(2, 4)}, r"lacks 'base_model\.model\.q\.lora_B\.weight'"),
+        ({"score.weight": torch.ones(2, 4)}, "holds no factors"),
         ({"q.lora_magnitude_vector": torch.ones(3)}, "neither a factor that PEFT saves"),
         ({"q.lora_A.default.weight": torch.ones(2, 4)}, "neither a factor that PEFT saves"),
         (factors("q", 3, 4, rank=3), r"shapes \(3, 4\) and \(3, 3\).*rank 2"),

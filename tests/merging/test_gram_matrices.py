@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 from transformers import BertModel, GPT2Config, GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
 
@@ -99,6 +100,14 @@ def test_layers_that_share_a_weight_share_a_matrix_and_tied_embeddings_have_none
     assert list(found.tensors) == ["first.weight"]
     torch.testing.assert_close(sums(found)["first.weight"], expected)
     assert found.divisors == {"first.weight": 8.0}
+
+
+def test_a_weight_that_is_computed_from_others_has_none() -> None:
+    module = nn.Sequential(weight_norm(nn.Linear(3, 4)), nn.Linear(4, 2))
+
+    found = gram_matrices(module, [torch.ones(2, 3)], run)
+
+    assert list(found.tensors) == ["1.weight"]
 
 
 def test_padding_does_not_count() -> None:

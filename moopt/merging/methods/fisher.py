@@ -1,9 +1,9 @@
 """Fisher-weighted averaging: each number of an expert counts as much as the expert is sure of it.
 
-A Fisher file holds the mean squared gradient of each parameter, whose size says more about an
-expert's loss than about its parameters. So the Fisher is first divided by its norm over the whole
-model (`Statistics.normalized`), then floored: where no expert has a gradient, as in the embeddings
-of words that no text had, the floor makes the plain average of it.
+The size of squared gradients says more about an expert's loss than about its parameters. So the
+Fisher is first divided by its norm over the whole model, as `moopt.merging.diagonal_fisher` does,
+then floored: where no expert has a gradient, as in the embeddings of words that no text had, the
+floor makes the plain average of it.
 """
 
 from collections.abc import Sequence
