@@ -67,7 +67,9 @@ class MaskedTensor:
     def __init__(
         self, source: TensorSource, mask: Mask, settings: Settings, keys: Sequence[int]
     ) -> None:
-        """Find the cut, if the mask needs one."""
+        """Check the options, and find the cut if the mask needs one."""
+        if mask.check is not None:
+            mask.check(settings)
         self._source = source
         self._mask = mask
         self._settings = settings

@@ -104,9 +104,6 @@ def della_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float
 
     Source: Deep, Bhardwaj and Poria, "DELLA-Merging: Reducing Interference in Model Merging through
     Magnitude-Based Sampling", 2024. `window` is their code's epsilon, half that of the paper.
-
-    Raises:
-        MergeError: A probability would not be between 0 and 1.
     """
     del cut
     start = piece.base.float()
@@ -117,12 +114,6 @@ def della_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float
         if density >= 1:
             masked.append(expert)
             continue
-        if not 0 < density - window <= density + window < 1:
-            raise MergeError(
-                "DELLA keeps numbers with probabilities from density - window to density + window, "
-                f"which must lie between 0 and 1; got density {density:g} and window {window:g}; "
-                f"use a window below {min(density, 1 - density):g}"
-            )
         vector = expert.float() - start
         probability = _by_rank(vector.view(-1, piece.row), density, window).view(-1)
         if settings.words["rescale"] == "inverse":
@@ -131,6 +122,22 @@ def della_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float
         else:
             masked.append(_kept(piece, expert, key, probability))
     return masked
+
+
+def della_check(settings: Settings) -> None:
+    """Refuse probabilities that are not between 0 and 1.
+
+    Raises:
+        MergeError: A density, unless it is 1, is not further from 0 and 1 than its window.
+    """
+    density, window = settings.of_experts["density"], settings.of_experts["window"]
+    is_wrong = (density < 1) & (window >= np.minimum(density, 1 - density))
+    for own, wide in zip(density[is_wrong].tolist(), window[is_wrong].tolist(), strict=True):
+        raise MergeError(
+            "DELLA keeps numbers with probabilities from density - window to density + window, "
+            f"which must lie between 0 and 1; got density {own:g} and window {wide:g}; use a "
+            f"window below {min(own, 1 - own):g}"
+        )
 
 
 def sce_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float) -> list[Tensor]:
@@ -220,7 +227,7 @@ DELLA = Method(
         "normalize": Flag(default=True),
         "election": ELECTION,
     },
-    mask=Mask(della_mask, _ones),
+    mask=Mask(della_mask, _ones, check=della_check),
 )
 DELLA_LINEAR = Method(
     "della_linear",
@@ -228,7 +235,7 @@ DELLA_LINEAR = Method(
     Base.REQUIRED,
     dare_linear_terms,
     options={**_OPTIONS, "window": _WINDOW},
-    mask=Mask(della_mask, _ones),
+    mask=Mask(della_mask, _ones, check=della_check),
 )
 SCE = Method(
     "sce",
