@@ -107,16 +107,17 @@ def della_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float
     """
     del cut
     start = piece.base.float()
+    is_divided = settings.words["rescale"] == "inverse"
     masked = []
     for index, (expert, key) in enumerate(zip(piece.experts, keys, strict=True)):
         density = float(settings.of_experts["density"][0, index])
         window = float(settings.of_experts["window"][0, index])
         if density >= 1:
-            masked.append(expert)
+            masked.append(expert.float() if is_divided else expert)  # one dtype for all tensors
             continue
         vector = expert.float() - start
         probability = _by_rank(vector.view(-1, piece.row), density, window).view(-1)
-        if settings.words["rescale"] == "inverse":
+        if is_divided:
             keep = uniforms(key, len(expert), piece.start, expert.device) < probability
             masked.append(start + torch.where(keep, vector / probability.float(), 0.0))
         else:
@@ -146,7 +147,7 @@ def sce_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float) 
     if cut == 0:
         return list(piece.experts)
     keep = _variance(piece) >= cut
-    return [torch.where(keep, each, piece.base.to(each.dtype)) for each in piece.experts]
+    return [torch.where(keep, each, piece.base) for each in piece.experts]
 
 
 def sce_cut(pieces: Pieces, settings: Settings) -> float:
@@ -166,7 +167,7 @@ def _kept(piece: Piece, expert: Tensor, key: int, probability: Tensor | float) -
     if isinstance(probability, float) and probability >= 1:
         return expert
     keep = uniforms(key, len(expert), piece.start, expert.device) < probability
-    return torch.where(keep, expert, piece.base.to(expert.dtype))
+    return torch.where(keep, expert, piece.base)  # in the wider dtype: both are exact in it
 
 
 def _variance(piece: Piece) -> Tensor:
