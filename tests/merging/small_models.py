@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from moopt.merging.blocks import Blocks, LayerGroups
 from moopt.merging.methods import METHODS
 from moopt.merging.recipe import ByBlock, MergeRecipe, OptionValue
+from moopt.merging.statistics import Kind, statistics_in_memory, write_statistics
 
 WIDTH = 12
 EXPERTS = ("first", "second", "third")
@@ -44,7 +45,7 @@ class SmallModel(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Folders of a base and of experts."""
+    """Folders of a base and of experts, and beside them files of the experts' statistics."""
 
     base: Path
     experts: Mapping[str, Path]
@@ -64,10 +65,15 @@ class Models:
         rounding_seed: int | None = None,
     ) -> MergeRecipe:
         """Return a merge of them all, with any coefficients unless they are given."""
+        kind = METHODS[method].statistics
         given: dict[str, ByBlock] = {}
         if METHODS[method].takes_coefficients:
-            chosen = coefficients or [0.4, 0.7, -0.2][: len(self.experts)]
+            third = -0.2 if kind is None else 0.2  # an average takes no negative weights
+            chosen = coefficients or [0.4, 0.7, third][: len(self.experts)]
             given = dict(zip(self.experts, chosen, strict=True))
+        statistics = {}
+        if kind is not None:
+            statistics = {name: str(self.statistics(name, kind)) for name in self.experts}
         return MergeRecipe(
             method,
             {name: str(folder) for name, folder in self.experts.items()},
@@ -75,35 +81,42 @@ class Models:
             coefficients=given,
             blocks=blocks or LayerGroups(),
             options=options or {},
+            statistics=statistics,
             dtype=dtype,
             rounding_seed=rounding_seed,
         )
 
+    def statistics(self, expert: str, kind: Kind) -> Path:
+        """Return the file of an expert's statistics."""
+        return self.base.parent / "statistics" / f"{expert}.{kind.value}"
 
-def write_models(
-    folder: Path, base: torch.dtype = torch.float32, experts: torch.dtype = torch.float32
-) -> Models:
-    """Write a base and three experts, each stored in a dtype."""
+
+def write_models(folder: Path, base: torch.dtype = torch.float32, *experts: torch.dtype) -> Models:
+    """Write a base and three experts, each stored in a dtype; experts have the base's if none."""
     start = base_weights()
-    return Models(
+    dtypes = experts or [base] * len(EXPERTS)
+    models = Models(
         write_weights(folder / "base", {name: each.to(base) for name, each in start.items()}),
         {
             name: write_weights(
                 folder / name,
-                {key: each.to(experts) for key, each in expert_weights(start, seed).items()},
+                {key: each.to(dtype) for key, each in expert_weights(start, seed).items()},
             )
-            for seed, name in enumerate(EXPERTS, start=1)
+            for seed, (name, dtype) in enumerate(zip(EXPERTS, dtypes, strict=True), start=1)
         },
     )
+    for seed, name in enumerate(EXPERTS, start=1):
+        write_statistics_of(models, name, seed)
+    return models
 
 
 def base_weights() -> dict[str, Tensor]:
-    """Return the weights of a base: biases of zeros, all else at random."""
+    """Return the weights of a base in float64: biases of zeros, all else at random."""
     generator = torch.Generator().manual_seed(0)
     return {
-        name: torch.zeros(each.shape)
+        name: torch.zeros(each.shape, dtype=torch.float64)
         if name.endswith("norm.bias")
-        else torch.randn(each.shape, generator=generator)
+        else torch.randn(each.shape, generator=generator, dtype=torch.float64)
         for name, each in SmallModel().named_parameters()
     }
 
@@ -116,6 +129,20 @@ def expert_weights(base: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
         for name, each in base.items()
     }
     return changed | ({UNCHANGED: base[UNCHANGED]} if seed == 1 else {})
+
+
+def write_statistics_of(models: Models, expert: str, seed: int) -> None:
+    """Write Fisher information of every weight and Gram matrices of the linear layers' inputs."""
+    generator = torch.Generator().manual_seed(seed)
+    fisher, grams = {}, {}
+    for name, each in base_weights().items():
+        fisher[name] = torch.rand(each.shape, generator=generator)
+        if name.endswith(("attention.weight", "mlp.weight", "classifier.weight")):
+            inputs = torch.randn(50, WIDTH, generator=generator)
+            grams[name] = inputs.T @ inputs / 50
+    for kind, tensors in ((Kind.FISHER, fisher), (Kind.GRAM, grams)):
+        statistics = statistics_in_memory(kind, tensors, dict.fromkeys(tensors, 1.0), batches=1)
+        write_statistics(statistics, models.statistics(expert, kind))
 
 
 def write_weights(folder: Path, weights: Mapping[str, Tensor]) -> Path:

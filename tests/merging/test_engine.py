@@ -136,9 +136,9 @@ def test_the_merge_is_rounded_to_the_dtype_that_is_asked_for(
 def test_experts_of_another_dtype_than_the_base_are_merged_in_float32(
     tmp_path: Path,
 ) -> None:
-    mixed = write_models(tmp_path / "mixed", torch.bfloat16, torch.float32)
+    mixed = write_models(tmp_path / "mixed", torch.bfloat16, *[torch.float32] * 3)
     base = {name: each.bfloat16().float() for name, each in base_weights().items()}
-    expert = expert_weights(base_weights(), 1)
+    expert = {name: each.float() for name, each in expert_weights(base_weights(), 1).items()}
     recipe = mixed.first(1).recipe("task_arithmetic", [0.5], dtype="float32")
 
     write_merge(recipe, tmp_path / "merged")
@@ -148,7 +148,7 @@ def test_experts_of_another_dtype_than_the_base_are_merged_in_float32(
 
 
 def test_each_tensor_keeps_the_dtype_of_the_base(tmp_path: Path) -> None:
-    mixed = write_models(tmp_path / "mixed", torch.bfloat16, torch.float32)
+    mixed = write_models(tmp_path / "mixed", torch.bfloat16, *[torch.float32] * 3)
 
     write_merge(mixed.recipe("ties"), tmp_path / "merged")
 
