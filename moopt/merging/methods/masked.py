@@ -6,6 +6,7 @@ again, and a search over densities compares them with the same random numbers.
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 import torch
@@ -173,8 +174,9 @@ def _kept(piece: Piece, expert: Tensor, key: int, probability: Tensor | float) -
 def _variance(piece: Piece) -> Tensor:
     start = piece.base.float()
     vectors = [each.float() - start for each in piece.experts]
-    mean = torch.stack(vectors).sum(dim=0) / len(vectors)
-    return torch.stack([(each - mean).square() for each in vectors]).sum(dim=0) / len(vectors)
+    # One after the other: PyTorch's own sum takes another order where a piece ends.
+    mean = reduce(torch.add, vectors) / len(vectors)
+    return reduce(torch.add, [(each - mean).square() for each in vectors]) / len(vectors)
 
 
 def _by_rank(vector: Float[Tensor, "r w"], density: float, window: float) -> Float[Tensor, "r w"]:
