@@ -54,6 +54,7 @@ class MergeEvaluator:
         self._require_models()
         recipe = self.recipe(trial.parameters)
         write_merge(recipe, directory)
+        (directory / "recipe.json").write_text(recipe.to_json() + "\n", encoding="utf-8")
         self._measures.write_extras(sources_of(recipe), directory)
 
     def _measured(
