@@ -9,7 +9,7 @@ memory. Methods that draw masks say how the masked experts are made, once for al
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -74,6 +74,7 @@ class Seed:
 Option = Number | Flag | Choice | Seed
 
 
+@runtime_checkable  # the tests look at the types of arguments
 class Facts(Protocol):
     """What can be asked of the experts' tensors. Each answer is computed once."""
 
