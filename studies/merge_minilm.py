@@ -8,13 +8,16 @@ others, so there is no best merge, there is a front.
 
 from pathlib import Path
 
-from moopt import Continuous, Maximize, Objective, Study
+from moopt import Maximize, Objective, Study
+from moopt.evaluators.classifiers import ClassifierAccuracy
 from moopt.evaluators.merge import MergeEvaluator
+from moopt.merging.blocks import LayerGroups
+from moopt.merging.parametrizations import Independent
+from moopt.merging.space import MergeSpace
 from moopt.training.expert_set import ExpertSet
 from moopt.training.packaged_models import PackagedModel
 from moopt.training.settings import FineTuning
 
-LAYER_GROUPS = ("lower", "upper")
 MAX_TOKENS = 32
 GUESSING = {"spam": 0.5, "movies": 0.5, "source": 0.25}
 """Accuracy of always naming one class: the worst that is still of interest."""
@@ -40,39 +43,22 @@ experts = ExpertSet(
 )
 prepare = experts.prepare
 
-evaluate = MergeEvaluator(
+space = MergeSpace(
+    "task_arithmetic",
+    experts.expert_folders,
     base=experts.base_folder,
-    experts=experts.expert_folders,
-    tables=experts.tasks,
-    layer_groups=LAYER_GROUPS,
-    max_tokens=MAX_TOKENS,
+    coefficients=Independent(0.0, 1.5, blocks=LayerGroups(("lower", "upper"))),
 )
+evaluate = MergeEvaluator(space, ClassifierAccuracy(experts.tasks, max_tokens=MAX_TOKENS))
 held_out = evaluate.held_out
 export = evaluate.export
 
-
-def coefficients(**by_expert: float) -> dict[str, float]:
-    """Return a candidate with one coefficient for all layers of an expert, 0 by default."""
-    return {
-        f"{expert}_{group}": by_expert.get(expert, 0.0)
-        for expert in GUESSING
-        for group in LAYER_GROUPS
-    }
-
-
 study = Study(
     name="merge_minilm",
-    parameters=[Continuous(name, 0.0, 1.5) for name in evaluate.parameters],
+    parameters=space.parameters,
     objectives=[
         Objective(f"{expert}_accuracy", Maximize, reference=reference)
         for expert, reference in GUESSING.items()
     ],
-    start_with=[
-        coefficients(),
-        coefficients(spam=1.0),
-        coefficients(movies=1.0),
-        coefficients(source=1.0),
-        coefficients(spam=1 / 3, movies=1 / 3, source=1 / 3),
-        coefficients(spam=0.3, movies=0.3, source=0.3),
-    ],
+    start_with=space.start_with,
 )

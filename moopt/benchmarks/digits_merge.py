@@ -17,7 +17,7 @@ from torch import Tensor
 
 from moopt.benchmarks.one_thread import one_thread
 from moopt.benchmarks.problem import Problem, Score
-from moopt.merging.methods.task_arithmetic import task_arithmetic
+from moopt.merging.one_tensor import merge_tensors
 from moopt.study.objectives import Maximize, Objective
 from moopt.study.parameters import Continuous, Parameters
 from moopt.study.study import Study
@@ -83,10 +83,11 @@ class DigitsMerge:
             coefficients: Of each expert, one for each tensor.
         """
         return [
-            task_arithmetic(
-                tensor,
-                [self.experts[name][place] - tensor for name in EXPERTS],
+            merge_tensors(
+                "task_arithmetic",
+                [self.experts[name][place] for name in EXPERTS],
                 [coefficients[name][place] for name in EXPERTS],
+                base=tensor,
             )
             for place, tensor in enumerate(self.base)
         ]

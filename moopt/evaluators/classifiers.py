@@ -1,14 +1,18 @@
 """Classifiers that share one encoder, each with a head and texts of its own."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from moopt.errors import EvaluationError
 from moopt.evaluators.metrics.accuracy import accuracy
+from moopt.merging.sources import Sources, Weights
+from moopt.merging.writing import write_tensors
 from moopt.training.batches import Batch, batches_by_length, tokenized
 from moopt.training.labelled_texts import read_split
 from moopt.training.transformers_models import (
@@ -18,6 +22,61 @@ from moopt.training.transformers_models import (
     load_tokenizer,
     move,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierAccuracy:
+    """Measures `<expert>_accuracy` for every expert, each a classifier around the base's encoder.
+
+    Raises:
+        EvaluationError: There are no tables.
+    """
+
+    tables: Mapping[str, Path]
+    """A table with the columns text, label and split for each expert; the splits `search` and
+    `held_out` are measured."""
+
+    max_tokens: int
+    """Longer texts are cut; as in fine-tuning."""
+
+    batch_size: int = 50
+    """Texts that are classified at once."""
+
+    def load(self, base: Path, experts: Mapping[str, Path], device: str) -> "SharedEncoder":
+        """Load the base as an encoder and put the head of every expert on it.
+
+        Raises:
+            EvaluationError: Experts and tables have other names, or an expert is not a classifier
+                around the base's kind of encoder.
+        """
+        if set(experts) != set(self.tables):
+            raise EvaluationError(
+                f"every expert needs a table: experts {sorted(experts)}, tables "
+                f"{sorted(self.tables)}"
+            )
+        return share_encoder(
+            base,
+            experts,
+            self.tables,
+            max_tokens=self.max_tokens,
+            batch_size=self.batch_size,
+            device=device,
+        )
+
+    def write_extras(self, sources: Sources, directory: Path) -> None:
+        """Write `heads/<expert>.safetensors`, with the names of the classes as metadata."""
+        heads = directory / "heads"
+        heads.mkdir(exist_ok=True)
+        for name, expert in sources.experts.items():
+            checkpoint = expert.checkpoint
+            config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
+            classes = [config["id2label"][key] for key in sorted(config["id2label"], key=int)]
+            write_tensors(
+                heads / f"{name}.safetensors",
+                {part: checkpoint.tensors[part] for part in expert.head},
+                _loader(checkpoint),
+                notes={"classes": json.dumps(classes), "max_tokens": str(self.max_tokens)},
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +101,15 @@ class SharedEncoder:
     device: str
     batches: dict[tuple[str, str], list[Batch]] = field(default_factory=dict)
     """By classifier and split. Filled when first asked for, so that texts are tokenised once."""
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The encoder: what merges are written into."""
+        return self.encoder
+
+    def measure(self, split: str) -> dict[str, tuple[float, float]]:
+        """Return `<expert>_accuracy` and its standard error for every classifier."""
+        return {f"{name}_accuracy": self.accuracy(name, split) for name in self.classifiers}
 
     def accuracy(self, name: str, split: str) -> tuple[float, float]:
         """Return a classifier's accuracy on a split of its texts, and its standard error."""
@@ -69,6 +137,10 @@ class SharedEncoder:
                 batch.to(self.device) for batch in batches_by_length(texts, self.batch_size)
             ]
         return self.batches[name, split]
+
+
+def _loader(checkpoint: Weights) -> Callable[[str], list[Tensor]]:
+    return lambda name: [checkpoint.load(name)]
 
 
 def share_encoder(

@@ -20,7 +20,7 @@ LAYER_PATTERN = r"(?:^|\.)(\d+)\."
 BEFORE_THE_LAYERS = r"embed|(?:^|\.)(?:wte|wpe|shared)\."
 
 PARTS: Mapping[str, str] = {
-    "norms": r"norm|(?:^|\.)ln_",
+    "norms": r"(?i)norm|(?:^|\.)ln_",
     "attention": r"att(?:n|ention)",
     "mlp": r"",
 }
@@ -78,12 +78,13 @@ class LayerGroups:
 
 @dataclass(frozen=True, slots=True)
 class EveryLayer:
-    """A block for each layer, by its number; what comes before and after them is `ends`.
+    """A block for each layer, by its number, and `before` and `after` for what is in none.
 
     Layers of one number in several stacks are one block.
     """
 
     layer_pattern: str = LAYER_PATTERN
+    before_pattern: str = BEFORE_THE_LAYERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,8 @@ class EveryTensor:
 
 Blocks = LayerGroups | EveryLayer | EveryTensor
 
-ENDS_BLOCK = "ends"
-"""The block of `EveryLayer` that holds what is in no layer."""
+BEFORE = "before"
+AFTER = "after"
 
 
 def assign(blocks: Blocks, tensors: Iterable[str]) -> dict[str, str]:
@@ -112,12 +113,9 @@ def assign(blocks: Blocks, tensors: Iterable[str]) -> dict[str, str]:
     match blocks:
         case EveryTensor():
             return {name: name for name in names}
-        case EveryLayer(layer_pattern=pattern):
-            places = {name: _place(name, _compiled(pattern)) for name in names}
-            return {
-                name: ENDS_BLOCK if place is None else str(place[1])
-                for name, place in places.items()
-            }
+        case EveryLayer():
+            layer, before = _compiled(blocks.layer_pattern), _compiled(blocks.before_pattern)
+            return {name: _layer_of(name, layer, before) for name in names}
         case LayerGroups():
             return _grouped(blocks, names)
     assert_never(blocks)
@@ -134,8 +132,8 @@ def blocks_to_json(blocks: Blocks) -> object:
     match blocks:
         case EveryTensor():
             return "every_tensor"
-        case EveryLayer(layer_pattern=pattern):
-            return {"every_layer": pattern}
+        case EveryLayer():
+            return {"every_layer": blocks.layer_pattern, "before_pattern": blocks.before_pattern}
         case LayerGroups():
             content: dict[str, object] = {"layer_groups": list(blocks.names)}
             if blocks.parts:
@@ -159,9 +157,8 @@ def blocks_from_json(content: object) -> Blocks:
     match content:
         case "every_tensor":
             return EveryTensor()
-        case {"every_layer": str(pattern)}:
-            _compiled(pattern)
-            return EveryLayer(pattern)
+        case {"every_layer": str(pattern), **rest} if set(rest) <= {"before_pattern"}:
+            return EveryLayer(pattern, str(rest.get("before_pattern", BEFORE_THE_LAYERS)))
         case {"layer_groups": [*names], **rest} if set(rest) <= {
             "parts",
             "ends",
@@ -236,6 +233,13 @@ def _check_depths(depths: Mapping[str, int], groups: Sequence[str]) -> None:
                 f"the stack {stack!r} has {depth} layers and cannot be cut into {len(groups)} "
                 f"groups; use at most {depth}"
             )
+
+
+def _layer_of(name: str, layer: re.Pattern[str], before: re.Pattern[str]) -> str:
+    place = _place(name, layer)
+    if place is not None:
+        return str(place[1])
+    return BEFORE if before.search(name) else AFTER
 
 
 def _place(name: str, layer: re.Pattern[str]) -> tuple[str, int] | None:

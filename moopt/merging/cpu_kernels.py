@@ -61,13 +61,17 @@ def _widened(number: Number) -> np.float32:
 
 
 @typing.no_type_check
-def _widen(number: object) -> Callable[[Number], np.float32]:
-    if number == numba.types.uint16:
-        return lambda number: np.uint32(np.uint32(number) << np.uint32(16)).view(np.float32)
-    return lambda number: number
+def _widening(number: Number) -> Callable[[Number], np.float32]:
+    def from_bfloat16(number: Number) -> np.float32:
+        return np.uint32(np.uint32(number) << np.uint32(16)).view(np.float32)
+
+    def unchanged(number: Number) -> np.float32:
+        return number
+
+    return from_bfloat16 if number == numba.types.uint16 else unchanged
 
 
-overload(_widened)(_widen)
+overload(_widened)(_widening)
 
 
 @typing.no_type_check

@@ -1,6 +1,7 @@
 """Carry out a recipe in bounded memory: stream every tensor into a new model folder."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,12 +11,13 @@ from moopt.errors import MergeError
 from moopt.merging.checkpoint import TensorInfo
 from moopt.merging.methods import METHODS
 from moopt.merging.methods.method import Settings
-from moopt.merging.passes import run_flat
+from moopt.merging.one_tensor import merged_pieces
 from moopt.merging.random_bits import mask_keys, rounding_key
 from moopt.merging.recipe import MergeRecipe
 from moopt.merging.settings import settings_of
 from moopt.merging.sources import Sources, open_sources, pieces
-from moopt.merging.tensor_facts import MaskedTensor, TensorFacts, TensorSource
+from moopt.merging.statistics import open_statistics
+from moopt.merging.tensor_facts import TensorSource
 from moopt.merging.writing import SHARD_SIZE, copy_companions, write_model_weights
 
 Report = Callable[[str, float], None]
@@ -94,34 +96,38 @@ def sources_of(recipe: MergeRecipe) -> Sources:
         MergeError: They do not fit together.
     """
     base = None if recipe.base is None else Path(recipe.base)
-    return open_sources(base, {name: Path(path) for name, path in recipe.experts.items()})
+    sources = open_sources(base, {name: Path(path) for name, path in recipe.experts.items()})
+    statistics = {name: open_statistics(Path(path)) for name, path in recipe.statistics.items()}
+    wanted = METHODS[recipe.method].statistics
+    for name, each in statistics.items():
+        if each.kind is not wanted:
+            raise MergeError(
+                f"{recipe.method} needs other statistics than those of {name!r} in "
+                f"{recipe.statistics[name]}, which are of the kind {each.kind.value}"
+            )
+    return replace(sources, statistics=statistics)
 
 
 def _merged(
     recipe: MergeRecipe, sources: Sources, name: str, settings: Settings
 ) -> Iterator[Tensor]:
     info = sources.info(name)
-    method = METHODS[recipe.method]
     source = TensorSource(
-        info.shape, len(sources.experts), lambda start, stop: sources.read(name, start, stop)
+        info.shape,
+        len(sources.experts),
+        lambda start, stop: sources.read(name, start, stop),
+        lambda: sources.load_statistics(name),
     )
-    masked = None
-    if method.mask is not None:
-        keys = mask_keys(settings.seed, name, list(recipe.experts))
-        masked = MaskedTensor(source, method.mask, settings, keys)
-    terms = method.terms(settings, TensorFacts(source, masked))
-    parts = (
-        source.weights()
-        if masked is None
-        else ((piece.base, piece.experts, piece.start) for piece in masked.pieces())
+    keys = mask_keys(settings.seed, name, list(recipe.experts))
+    seed = recipe.rounding_seed
+    return merged_pieces(
+        METHODS[recipe.method],
+        settings,
+        source,
+        keys,
+        _dtype(recipe, info.dtype),
+        rounding_key=None if seed is None else rounding_key(seed, name),
     )
-    for base, experts, start in parts:
-        out = torch.empty(len(experts[0]), dtype=_dtype(recipe, info.dtype))
-        rounding = None
-        if recipe.rounding_seed is not None:
-            rounding = rounding_key(recipe.rounding_seed, name), start
-        run_flat(out, base, experts, terms, rounding)
-        yield out
 
 
 def _copied(sources: Sources, name: str) -> Iterator[Tensor]:

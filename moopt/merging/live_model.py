@@ -13,13 +13,13 @@ from torch import nn
 from moopt.errors import MergeError
 from moopt.merging.blocks import assign
 from moopt.merging.methods import METHODS
-from moopt.merging.methods.method import Settings
-from moopt.merging.model_facts import ModelFacts
+from moopt.merging.methods.method import Method, Settings
+from moopt.merging.model_facts import ExpertFacts, ModelFacts
 from moopt.merging.passes import run_terms
 from moopt.merging.random_bits import rounding_key
 from moopt.merging.recipe import MergeRecipe
 from moopt.merging.resident import Resident, load_resident
-from moopt.merging.rounding import StochasticRounding
+from moopt.merging.rounding import StochasticRounding, round_flat
 from moopt.merging.settings import settings_of
 from moopt.merging.sources import Sources
 
@@ -81,6 +81,8 @@ class LiveModel:
         """
         folders = [str(each.checkpoint.folder) for each in self._sources.experts.values()]
         base = None if self._sources.base is None else str(self._sources.base.folder)
+        if set(recipe.statistics) != set(self._sources.statistics):
+            raise MergeError("the live model was made without the statistics of this recipe")
         if (list(recipe.experts.values()), recipe.base) != (folders, base):
             raise MergeError(
                 f"the live model holds the base {base} and the experts {folders}; the recipe has "
@@ -91,6 +93,11 @@ class LiveModel:
             assigned = assign(recipe.blocks, self._sources.names)
             self._blocks = {key: {name: assigned[name] for name in self.names}}
         return settings_of(recipe, self.names, self._blocks[key])
+
+    def facts(self, recipe: MergeRecipe) -> ExpertFacts:
+        """Return what the recipe's method asks of the experts, with its masks on them."""
+        method = METHODS[recipe.method]
+        return self._facts.under(method, self.settings(recipe), list(recipe.experts))
 
     def apply(self, recipe: MergeRecipe) -> None:
         """Overwrite the module's parameters by the merge of a recipe.
@@ -103,8 +110,12 @@ class LiveModel:
         settings = self.settings(recipe)
         method = METHODS[recipe.method]
         layout = self._resident.layout
+        if method.terms is None:
+            self._merge_whole(method, settings, recipe.rounding_seed)
+            return
         with torch.no_grad():
             facts = self._facts.under(method, settings, list(recipe.experts))
+            terms = method.terms(settings, facts)
             rounding = None
             if recipe.rounding_seed is not None:
                 keys = [rounding_key(recipe.rounding_seed, name) for name in self.names]
@@ -115,10 +126,20 @@ class LiveModel:
                 self._rows,
                 self._resident.base,
                 facts.experts,
-                method.terms(settings, facts),
+                terms,
                 layout.owner,
                 rounding=rounding,
             )
+
+    def _merge_whole(self, method: Method, settings: Settings, seed: int | None) -> None:
+        if method.whole is None:
+            raise MergeError(f"the method {method.name!r} says neither how to sum nor how to merge")
+        layout = self._resident.layout
+        with torch.no_grad():
+            for index, name in enumerate(self.names):
+                merged = method.whole(self._facts.whole(index), settings.at(index))
+                key = None if seed is None else rounding_key(seed, name)
+                round_flat(layout.numbers(self._rows, name), merged.flatten(), key, 0)
 
 
 def _matching_parameters(module: nn.Module, sources: Sources) -> dict[str, nn.Parameter]:

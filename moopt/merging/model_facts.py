@@ -1,7 +1,7 @@
 """The facts of all tensors of a resident model, one row of a table each, kept for a search."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -9,12 +9,21 @@ from jaxtyping import Int
 from torch import Tensor
 
 from moopt.errors import MergeError
-from moopt.merging.methods.method import Facts, Grams, Mask, Method, Settings, Table
+from moopt.merging.methods.method import (
+    Facts,
+    Grams,
+    Mask,
+    Method,
+    Settings,
+    Table,
+    WholeTensor,
+)
 from moopt.merging.random_bits import mask_keys
 from moopt.merging.resident import Resident
 from moopt.merging.tensor_facts import MaskedTensor, TensorFacts, TensorSource
 
 
+@runtime_checkable
 class ExpertFacts(Facts, Protocol):
     """Facts together with the experts that they are of."""
 
@@ -60,6 +69,10 @@ class ModelFacts:
                 self._resident, self._sources, method.mask, settings, names
             )
         return self._masked[key]
+
+    def whole(self, tensor: int) -> WholeTensor:
+        """Return a tensor of every expert, with its statistics."""
+        return self._sources[tensor].whole()
 
     def sizes(self) -> Int[np.ndarray, " t"]:
         """Return how many numbers each tensor has."""
@@ -152,4 +165,9 @@ def _source(resident: Resident, name: str) -> TensorSource:
     def read(start: int, stop: int) -> tuple[Tensor | None, list[Tensor]]:
         return None if own is None else own[start:stop], [each[start:stop] for each in vectors]
 
-    return TensorSource(layout.shapes[name], len(vectors), read)
+    return TensorSource(
+        layout.shapes[name],
+        len(vectors),
+        read,
+        lambda: resident.statistics.get(name, (None, False)),
+    )

@@ -113,7 +113,7 @@ def run_flat(
 def on_device(terms: TrimmedSum, like: Tensor) -> TrimmedTerms:
     """Return the terms as float32 tensors on a tensor's device."""
 
-    def moved(table: np.ndarray[Any, Any]) -> Tensor:
+    def moved(table: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
         return torch.from_numpy(table).float().to(like.device)
 
     return TrimmedTerms(
@@ -193,10 +193,10 @@ def _summable(weights: Tensor) -> Tensor:
     return weights if weights.dtype in {torch.float32, torch.bfloat16} else weights.float()
 
 
-def _numbers(tensor: Tensor) -> np.ndarray[Any, Any]:
+def _numbers(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
     """Return the same memory for Numba, which knows no bfloat16."""
     bits = tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor
-    array: np.ndarray[Any, Any] = bits.numpy()
+    array: np.ndarray[Any, np.dtype[Any]] = bits.numpy()
     return array
 
 

@@ -50,6 +50,9 @@ class MergeRecipe:
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     """What the method has defaults for, by the option's name."""
 
+    statistics: Mapping[str, str] = field(default_factory=dict)
+    """File of each expert's statistics, for methods that take them."""
+
     dtype: str | None = None
     """What the merged weights are rounded to: `float32`, `bfloat16` or `float16`. None: each tensor
     has the dtype of the base's."""
@@ -87,6 +90,7 @@ class MergeRecipe:
             "coefficients": _plain(self.coefficients),
             "blocks": blocks_to_json(self.blocks),
             "options": _plain(self.options),
+            "statistics": dict(self.statistics),
             "dtype": self.dtype,
             "rounding_seed": self.rounding_seed,
         }
@@ -123,6 +127,7 @@ class MergeRecipe:
                 coefficients=dict(content.get("coefficients", {})),
                 blocks=blocks_from_json(content.get("blocks", {"layer_groups": ["all"]})),
                 options=dict(content.get("options", {})),
+                statistics=dict(content.get("statistics", {})),
                 dtype=content.get("dtype"),
                 rounding_seed=content.get("rounding_seed"),
             )
@@ -140,6 +145,15 @@ def _check_sources(method: Method, recipe: MergeRecipe) -> None:
             else (f"at least {method.fewest_experts}")
         )
         raise MergeError(f"{method.name} merges {wanted} experts, got {count}")
+    if method.statistics is None and recipe.statistics:
+        raise MergeError(f"{method.name} takes no statistics; leave them out")
+    if method.statistics is not None:
+        kind = method.statistics.value
+        _check_keys(
+            f"{method.name} needs a file of {kind} statistics, which",
+            recipe.statistics,
+            list(recipe.experts),
+        )
     if method.base is Base.REQUIRED and recipe.base is None:
         raise MergeError(
             f"{method.name} merges task vectors and needs the base model that the experts were "

@@ -57,6 +57,8 @@ class Resident:
     layout: Layout
     base: Float[Tensor, "r w"] | None
     experts: Sequence[Float[Tensor, "r w"]]
+    statistics: Mapping[str, tuple[list[Tensor] | None, bool]]
+    """By tensor: the statistic of each expert, and whether the inputs come first."""
 
 
 def load_resident(sources: Sources, names: Sequence[str], device: torch.device) -> Resident:
@@ -91,4 +93,10 @@ def load_resident(sources: Sources, names: Sequence[str], device: torch.device) 
             ):
                 require_finite(checkpoint, own[name], numbers)
                 target[start:stop] = numbers
-    return Resident(layout, None if sources.base is None else models[0], models[1:])
+    statistics = {}
+    for name in names:
+        found, inputs_first = sources.load_statistics(name)
+        moved = None if found is None else [each.to(device) for each in found]
+        statistics[name] = moved, inputs_first
+    base_rows = None if sources.base is None else models[0]
+    return Resident(layout, base_rows, models[1:], statistics)

@@ -55,3 +55,25 @@ def round_into(
     noise = random_bits(rounding.keys[owner][:, None], places) >> CUT_BITS
     bits = merged.contiguous().view(torch.int32).long() + noise
     out.copy_(((bits >> CUT_BITS) << CUT_BITS).int().view(torch.float32))
+
+
+def round_flat(
+    out: Float[Tensor, " p"], merged: Float[Tensor, " p"], key: int | None, place: int
+) -> None:
+    """Round consecutive numbers of one tensor.
+
+    Args:
+        out: Where the result goes.
+        merged: Float32.
+        key: The tensor's key for stochastic rounding. None: to the nearest.
+        place: Of the first number in its tensor.
+
+    Raises:
+        MergeError: Stochastic rounding was asked for and `out` is neither float32 nor bfloat16.
+    """
+    row = torch.zeros(1, dtype=torch.int32, device=out.device)
+    rounding = None
+    if key is not None:
+        start = torch.tensor([place], device=out.device)
+        rounding = StochasticRounding(torch.tensor([key], device=out.device), start)
+    round_into(out.view(1, -1), merged.view(1, -1), row, rounding)

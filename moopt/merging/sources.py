@@ -9,14 +9,18 @@ point, such as positions, are never merged.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from moopt.errors import MergeError
+from moopt.merging.adapted_checkpoint import AdaptedCheckpoint, add_adapter
+from moopt.merging.adapter_config import ADAPTER_CONFIG
+from moopt.merging.adapters import open_adapter
 from moopt.merging.checkpoint import Checkpoint, TensorInfo, open_checkpoint
+from moopt.merging.statistics import Statistics
 from moopt.merging.vocabulary import check_same_vocabulary
 
 NAMED = 5
@@ -29,11 +33,14 @@ TIED = re.compile(r"(?:^|\.)(?:lm_head|embed_out|embed_tokens)\.weight$")
 EMBEDDINGS = re.compile(r"(?:^|\.)(?:embed_tokens|wte|shared|word_embeddings|embed_in)\.weight$")
 
 
+Weights = Checkpoint | AdaptedCheckpoint
+
+
 @dataclass(frozen=True, slots=True)
 class Expert:
     """An expert's checkpoint and how its names answer to those of the reference."""
 
-    checkpoint: Checkpoint
+    checkpoint: Weights
     names: Mapping[str, str]
     """The expert's name of each merged tensor."""
 
@@ -58,9 +65,11 @@ class Sources:
 
     base: Checkpoint | None
     experts: Mapping[str, Expert]
+    statistics: Mapping[str, Statistics] = field(default_factory=dict)
+    """What is known of each expert from data; empty where nothing is."""
 
     @property
-    def reference(self) -> Checkpoint:
+    def reference(self) -> Weights:
         """The model that lends the merge its names, shapes and dtypes."""
         return self.base or next(iter(self.experts.values())).checkpoint
 
@@ -88,6 +97,21 @@ class Sources:
         base = None if self.base is None else self.base.read(name, start, stop)
         return base, [expert.read(name, start, stop) for expert in self.experts.values()]
 
+    def load_statistics(self, name: str) -> tuple[list[Tensor] | None, bool]:
+        """Return the statistics of a tensor, and whether it is stored with its inputs first.
+
+        There are none where one of the experts has none.
+        """
+        found, inputs_first = [], False
+        for expert, statistics in self.statistics.items():
+            own = self.experts[expert].names[name]
+            stored = own if own in statistics.tensors else name
+            if stored not in statistics.tensors:
+                return None, False
+            found.append(statistics.load(stored))
+            inputs_first = stored in statistics.inputs_first
+        return found or None, inputs_first
+
     def check_finite(self, report: Callable[[str, float], None] | None = None) -> None:
         """Read everything once and look for numbers that are none.
 
@@ -106,7 +130,7 @@ class Sources:
                 for start, stop in pieces(checkpoint.tensors[name].shape):
                     require_finite(checkpoint, name, checkpoint.read(name, start, stop))
 
-    def _models(self) -> Iterator[tuple[Checkpoint, Mapping[str, str]]]:
+    def _models(self) -> Iterator[tuple[Weights, Mapping[str, str]]]:
         if self.base is not None:
             yield self.base, {name: name for name in self.names}
         for expert in self.experts.values():
@@ -124,12 +148,13 @@ def open_sources(base: Path | None, experts: Mapping[str, Path]) -> Sources:
         MergeError: There are no experts, or one lacks tensors of the reference, holds them in
             another shape, or has another vocabulary.
     """
-    opened = {name: open_checkpoint(folder) for name, folder in experts.items()}
-    if not opened:
+    if not experts:
         raise MergeError("a merge needs at least one expert")
-    reference = open_checkpoint(base) if base is not None else next(iter(opened.values()))
+    origin = None if base is None else open_checkpoint(base)
+    opened = {name: _opened(name, folder, origin) for name, folder in experts.items()}
+    reference: Weights = next(iter(opened.values())) if origin is None else origin
     return Sources(
-        reference if base is not None else None,
+        origin,
         {name: _matched(name, reference, checkpoint) for name, checkpoint in opened.items()},
     )
 
@@ -143,7 +168,7 @@ def pieces(shape: tuple[int, ...], most: int = PIECE) -> Iterator[tuple[int, int
         yield start, min(start + step, count)
 
 
-def require_finite(checkpoint: Checkpoint, name: str, numbers: Tensor) -> None:
+def require_finite(checkpoint: Weights, name: str, numbers: Tensor) -> None:
     """Refuse numbers that are none.
 
     Raises:
@@ -156,7 +181,18 @@ def require_finite(checkpoint: Checkpoint, name: str, numbers: Tensor) -> None:
         )
 
 
-def _matched(expert: str, reference: Checkpoint, checkpoint: Checkpoint) -> Expert:
+def _opened(expert: str, folder: Path, base: Checkpoint | None) -> Weights:
+    if not (folder / ADAPTER_CONFIG).is_file():
+        return open_checkpoint(folder)
+    if base is None:
+        raise MergeError(
+            f"the expert {expert!r} in {folder} is an adapter and needs the model that it was "
+            "trained on; give `base`"
+        )
+    return add_adapter(base, open_adapter(folder))
+
+
+def _matched(expert: str, reference: Weights, checkpoint: Weights) -> Expert:
     own, other = _prefixes(reference, checkpoint)
     names = {}
     for name in _merged(reference):
@@ -186,13 +222,13 @@ def _matched(expert: str, reference: Checkpoint, checkpoint: Checkpoint) -> Expe
     return Expert(checkpoint, names)
 
 
-def _tied(name: str, checkpoint: Checkpoint) -> str:
+def _tied(name: str, checkpoint: Weights) -> str:
     """Return the embeddings that stand for a tensor which is not stored, or the name itself."""
     found = [each for each in checkpoint.tensors if EMBEDDINGS.search(each)]
     return found[0] if TIED.search(name) and len(found) == 1 else name
 
 
-def _check_untied(expert: str, reference: Checkpoint, checkpoint: Checkpoint) -> None:
+def _check_untied(expert: str, reference: Weights, checkpoint: Weights) -> None:
     for name in checkpoint.tensors:
         embeddings = _tied(name, checkpoint)
         if name in reference.tensors or embeddings == name:
@@ -205,7 +241,7 @@ def _check_untied(expert: str, reference: Checkpoint, checkpoint: Checkpoint) ->
             )
 
 
-def _prefixes(reference: Checkpoint, expert: Checkpoint) -> tuple[str, str]:
+def _prefixes(reference: Weights, expert: Weights) -> tuple[str, str]:
     """Return the prefixes of reference and expert whose removal makes most names equal."""
     own_names = _merged(reference)
     candidates = [("", "")]
@@ -219,11 +255,11 @@ def _prefixes(reference: Checkpoint, expert: Checkpoint) -> tuple[str, str]:
     return max(candidates, key=matches)  # of equals the first, which is the plainest
 
 
-def _first_parts(checkpoint: Checkpoint) -> list[str]:
+def _first_parts(checkpoint: Weights) -> list[str]:
     return sorted({f"{name.split('.')[0]}." for name in checkpoint.tensors if "." in name})
 
 
-def _merged(checkpoint: Checkpoint) -> tuple[str, ...]:
+def _merged(checkpoint: Weights) -> tuple[str, ...]:
     return tuple(name for name, info in checkpoint.tensors.items() if info.dtype.is_floating_point)
 
 

@@ -8,12 +8,15 @@ from jaxtyping import Int
 from torch import Tensor
 
 from moopt.errors import MergeError
-from moopt.merging.methods.method import Grams, Mask, Piece, Settings, Table
+from moopt.merging.methods.method import Grams, Mask, Piece, Settings, Table, WholeTensor
 from moopt.merging.ranks import ranked
 from moopt.merging.sources import pieces
 
 Read = Callable[[int, int], tuple[Tensor | None, list[Tensor]]]
 """Gives the numbers of a tensor from one index to another, of the base and of each expert."""
+
+LoadStatistics = Callable[[], tuple[list[Tensor] | None, bool]]
+"""Gives the statistic of each expert, if the tensor has any, and whether its inputs come first."""
 
 SORTS_AFTER = 2
 """Ranks asked of one task vector by partition; when more are asked for, it is sorted and kept."""
@@ -25,17 +28,29 @@ NO_SUM = 1e-30
 class TensorSource:
     """One tensor of base and experts, read in pieces."""
 
-    def __init__(self, shape: tuple[int, ...], experts: int, read: Read) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], experts: int, read: Read, statistics: LoadStatistics
+    ) -> None:
         """Remember where the numbers are; nothing is read yet."""
         self.shape = shape
         self.experts = experts
         self.count = torch.Size(shape).numel()
         self._read = read
+        self._statistics = statistics
 
     def weights(self) -> Iterator[tuple[Tensor | None, list[Tensor], int]]:
         """Go through the numbers of base and experts, with the index of each piece's first."""
         for start, stop in pieces(self.shape):
             yield *self._read(start, stop), start
+
+    def whole(self) -> WholeTensor:
+        """Load the tensor of every expert, and what is known of it from data."""
+        parts = [experts for _, experts, _ in self.weights()]
+        experts = [
+            torch.cat([each.float() for each in of_expert]).view(self.shape)
+            for of_expert in zip(*parts, strict=True)
+        ]
+        return WholeTensor(experts, *self._statistics())
 
     def pieces(self) -> Iterator[Piece]:
         """Go through the numbers of models that have a base."""

@@ -26,6 +26,7 @@ class Batch:
     input_ids: Int[Tensor, "n tokens"]
     attention_mask: Int[Tensor, "n tokens"]
     labels: Int[Tensor, " n"]
+    """Classes of the texts. All 0 where a language model is what reads them."""
 
     def to(self, device: str) -> "Batch":
         """Return the batch on a device."""
@@ -64,15 +65,49 @@ def tokenized(
     unknown = sorted(set(texts.labels) - set(classes))
     if unknown:
         raise TrainingError(f"the labels {unknown} are not among the classes {list(classes)}")
-    padding = tokenizer.pad_token_id
-    if not isinstance(padding, int):
-        raise TrainingError("the tokenizer has no padding token; set `tokenizer.pad_token` first")
     encoded = tokenizer(list(texts.texts), truncation=True, max_length=max_tokens)
     return TokenizedTexts(
         ids=tuple(tuple(ids) for ids in encoded["input_ids"]),
         labels=tuple(classes.index(label) for label in texts.labels),
-        padding=padding,
+        padding=token_number(tokenizer.pad_token_id, "padding"),
     )
+
+
+def tokenized_with_end(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> TokenizedTexts:
+    """Tokenise every text for a language model: the end token closes what is not cut.
+
+    Args:
+        texts: What to tokenise.
+        tokenizer: The language model's tokenizer.
+        max_tokens: The end token included.
+
+    Raises:
+        TrainingError: The tokenizer has no end token, or cannot pad.
+    """
+    end = token_number(tokenizer.eos_token_id, "end")
+    encoded = tokenizer(
+        list(texts), add_special_tokens=False, truncation=True, max_length=max_tokens
+    )
+    return TokenizedTexts(
+        ids=tuple((*ids, end)[:max_tokens] for ids in encoded["input_ids"]),
+        labels=(0,) * len(texts),
+        padding=token_number(tokenizer.pad_token_id, "padding"),
+    )
+
+
+def token_number(found: object, role: str) -> int:
+    """Return the number of a special token.
+
+    Raises:
+        TrainingError: The tokenizer has none, or several.
+    """
+    if not isinstance(found, int):
+        raise TrainingError(
+            f"the tokenizer needs one {role} token and has {found}; give it one and save it again"
+        )
+    return found
 
 
 def batches_by_length(texts: TokenizedTexts, batch_size: int) -> list[Batch]:

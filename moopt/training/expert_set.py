@@ -11,12 +11,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from moopt.training.fine_tune import Step, fine_tune
+from moopt.training.fine_tune import fine_tune
 from moopt.training.folders import new_folder
+from moopt.training.gguf import SUFFIX, convert_gguf
 from moopt.training.labelled_texts import read_split
 from moopt.training.packaged_models import PackagedModel
-from moopt.training.settings import FineTuning
-from moopt.training.transformers_models import load_encoder, load_tokenizer, quiet
+from moopt.training.settings import FineTuning, LanguageTuning
+from moopt.training.training_run import Step
+from moopt.training.transformers_models import (
+    load_encoder,
+    load_language_model,
+    load_tokenizer,
+    save_model,
+)
+from moopt.training.tune_language_model import tune_language_model
 
 FORMAT = 1
 """To be raised when a change of the code makes other experts from equal arguments."""
@@ -27,16 +35,18 @@ Report = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class ExpertSet:
-    """A base model, cut to its first layers, and an expert for each task."""
+    """A base model and an expert for each task: a classifier, or a language model of a domain."""
 
     base: PackagedModel
-    layers: int
-    """Layers of the base that are kept, the lowest ones."""
+    layers: int | None
+    """Layers of the base that are kept, the lowest ones. None: all."""
 
     tasks: Mapping[str, Path]
-    """A table with the columns text, label and split for each expert, by its name."""
+    """A table with the columns text, label and split for each expert, by its name. A language
+    model is tuned on the texts alone."""
 
-    settings: FineTuning
+    settings: FineTuning | LanguageTuning
+    """Its type says what the experts are."""
 
     @property
     def folder(self) -> Path:
@@ -46,7 +56,7 @@ class ExpertSet:
 
     @property
     def base_folder(self) -> Path:
-        """Folder of the cut base."""
+        """Folder of the base as the experts start from it."""
         return self.folder / "base"
 
     @property
@@ -76,20 +86,25 @@ class ExpertSet:
             report: Called at the start of each part and after each training step.
         """
         if not self.base_folder.is_dir():
-            report("cutting the base model", 0.0)
-            self._cut_base()
+            report("writing the base model", 0.0)
+            self._write_base()
         for index, (name, folder) in enumerate(self.expert_folders.items()):
             if not folder.is_dir():
                 self._train(name, folder, _share(report, index, len(self.tasks)))
         report("base model and experts are ready", 1.0)
 
-    def _cut_base(self) -> None:
+    def _write_base(self) -> None:
         source = self.base.locate()
-        model = load_encoder(source, self.layers)
-        tokenizer = load_tokenizer(source)
-        with new_folder(self.base_folder) as unfinished, quiet():
-            model.save_pretrained(unfinished)
-            tokenizer.save_pretrained(unfinished)
+        if self.base.weights.endswith(SUFFIX):
+            with new_folder(self.base_folder) as unfinished:
+                convert_gguf(source / self.base.weights, unfinished, self.layers)
+            return
+        match self.settings:
+            case FineTuning():
+                model = load_encoder(source, self.layers)
+            case LanguageTuning():
+                model = load_language_model(source, self.layers)
+        save_model(self.base_folder, model, load_tokenizer(source))
 
     def _train(self, name: str, folder: Path, report: Report) -> None:
         report(f"fine-tuning the expert {name}: reading the data", 0.0)
@@ -101,14 +116,28 @@ class ExpertSet:
                 step.done / step.total,
             )
 
-        fine_tune(
-            self.base_folder,
-            folder,
-            train=read_split(self.tasks[name], "train"),
-            validation=read_split(self.tasks[name], "validation"),
-            settings=self.settings,
-            on_step=on_step,
+        train, validation = (
+            read_split(self.tasks[name], split) for split in ("train", "validation")
         )
+        match self.settings:
+            case FineTuning() as settings:
+                fine_tune(
+                    self.base_folder,
+                    folder,
+                    train=train,
+                    validation=validation,
+                    settings=settings,
+                    on_step=on_step,
+                )
+            case LanguageTuning() as settings:
+                tune_language_model(
+                    self.base_folder,
+                    folder,
+                    train=train.texts,
+                    validation=validation.texts,
+                    settings=settings,
+                    on_step=on_step,
+                )
 
 
 def _share(report: Report, index: int, count: int) -> Report:

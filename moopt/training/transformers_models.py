@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from transformers import (
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedModel,
@@ -21,6 +22,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from moopt.errors import TrainingError
+from moopt.training.folders import new_folder
 
 
 @contextmanager
@@ -76,6 +78,30 @@ def load_classifier(folder: Path, classes: tuple[str, ...] | None = None) -> Pre
         )
     model.train(mode=False)
     return model
+
+
+def load_language_model(folder: Path, layers: int | None = None) -> PreTrainedModel:
+    """Load a causal language model in float32.
+
+    Args:
+        folder: A Hugging Face model folder.
+        layers: Keep this many of the first layers. None: all.
+    """
+    changes = {} if layers is None else {"num_hidden_layers": layers}
+    with _readable(folder), quiet():
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, **changes
+        )
+    model.train(mode=False)
+    return model
+
+
+def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Write a model folder, which appears when it is complete. The model ends on the CPU."""
+    with new_folder(folder) as unfinished, quiet():
+        move(model, "cpu")
+        model.save_pretrained(unfinished)
+        tokenizer.save_pretrained(unfinished)
 
 
 def class_names(model: PreTrainedModel) -> tuple[str, ...]:

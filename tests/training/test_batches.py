@@ -12,9 +12,11 @@ from moopt.training.batches import (
     batches_by_length,
     shuffled_batches,
     tokenized,
+    tokenized_with_end,
 )
 from moopt.training.labelled_texts import LabelledTexts
 from moopt.training.transformers_models import load_tokenizer
+from tests.tiny_language_models import END, tiny_tokenizer
 from tests.tiny_models import write_base
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=20)
@@ -88,3 +90,19 @@ def test_a_label_without_a_class_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(TrainingError, match=r"\['neutral'\] are not among the classes"):
         tokenized(texts, ("negative", "positive"), tokenizer, max_tokens=8)
+
+
+def test_a_language_model_reads_the_end_of_what_is_not_cut() -> None:
+    found = tokenized_with_end(("a film", "the very very bad film"), tiny_tokenizer(), max_tokens=4)
+
+    assert [len(ids) for ids in found.ids] == [3, 4]
+    assert [END in ids for ids in found.ids] == [True, False]
+    assert found.ids[0][-1] == END
+
+
+def test_a_tokenizer_without_an_end_is_refused() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.eos_token = None
+
+    with pytest.raises(TrainingError, match="needs one end token and has None"):
+        tokenized_with_end(("a film",), tokenizer, max_tokens=4)

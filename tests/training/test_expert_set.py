@@ -8,26 +8,43 @@ from moopt.errors import MissingDependencyError, TrainingError
 from moopt.training.expert_set import ExpertSet
 from moopt.training.folders import new_folder
 from moopt.training.packaged_models import PackagedModel
-from moopt.training.settings import FineTuning
-from moopt.training.transformers_models import load_classifier, load_encoder
+from moopt.training.settings import FineTuning, LanguageTuning
+from moopt.training.transformers_models import (
+    load_classifier,
+    load_encoder,
+    load_language_model,
+    load_tokenizer,
+)
+from tests.tiny_language_models import write_language_base
 from tests.tiny_models import write_base, write_table
 
 
-@pytest.fixture
-def experts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExpertSet:
-    """Return two experts of a tiny model that a package carries."""
-    package = tmp_path / "site" / "tiny_package"
-    weights = write_base(package / "model") / "model.safetensors"
+def packaged(weights: Path) -> PackagedModel:
+    """Return the model that a package carries in a folder of it."""
+    package, folder = weights.parents[1], weights.parent
     (package / "__init__.py").write_text("raise AssertionError('must not be imported')")
+    return PackagedModel(
+        package.name,
+        folder=folder.name,
+        requirement="tiny==1.0",
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of packages, with a cache of its own."""
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     monkeypatch.setenv("MOOPT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def experts(site: Path, tmp_path: Path) -> ExpertSet:
+    """Return two classifiers of a tiny encoder that a package carries."""
+    weights = write_base(site / "tiny_package" / "model") / "model.safetensors"
     return ExpertSet(
-        base=PackagedModel(
-            "tiny_package",
-            folder="model",
-            requirement="tiny==1.0",
-            sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        ),
+        base=packaged(weights),
         layers=2,
         tasks={
             name: write_table(tmp_path / f"{name}.csv.gz", {"train": rows, "validation": 4})
@@ -35,6 +52,28 @@ def experts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExpertSet:
         },
         settings=FineTuning(learning_rate=1e-3, head_learning_rate=1e-2, epochs=1, batch_size=4),
     )
+
+
+def test_language_models_are_tuned_on_the_texts_alone(
+    experts: ExpertSet, site: Path, tmp_path: Path
+) -> None:
+    weights = write_language_base(site / "tiny_llama" / "model") / "model.safetensors"
+    tuned = replace(
+        experts,
+        base=packaged(weights),
+        layers=1,
+        settings=LanguageTuning(learning_rate=1e-2, batch_size=4, frozen=("embed_tokens",)),
+    )
+
+    tuned.prepare(lambda _message, _done: None)
+
+    folders = (tuned.base_folder, *tuned.expert_folders.values())
+    models = [load_language_model(folder) for folder in folders]
+    norms = [model.state_dict()["model.norm.weight"] for model in models]
+    assert [folder.parent.parent for folder in folders] == [tmp_path / "cache"] * 3
+    assert [model.config.num_hidden_layers for model in models] == [1, 1, 1]
+    assert len({tuple(norm.tolist()) for norm in norms}) == 3
+    assert load_tokenizer(tuned.expert_folders["mails"]).chat_template
 
 
 def test_preparing_makes_the_cut_base_and_every_expert(experts: ExpertSet) -> None:

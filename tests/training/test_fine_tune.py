@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from moopt.errors import TrainingError
-from moopt.training.fine_tune import FineTuned, Step, fine_tune
+from moopt.training.fine_tune import FineTuned, fine_tune
 from moopt.training.labelled_texts import LabelledTexts, read_split
 from moopt.training.settings import FineTuning
+from moopt.training.training_run import Step
 from moopt.training.transformers_models import (
     class_names,
     load_classifier,

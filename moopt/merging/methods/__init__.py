@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from moopt.merging.methods.elected import BREADCRUMBS, BREADCRUMBS_TIES, TIES
+from moopt.merging.methods.from_data import FISHER, REGMEAN
 from moopt.merging.methods.masked import DARE_LINEAR, DARE_TIES, DELLA, DELLA_LINEAR, SCE
 from moopt.merging.methods.method import Method
 from moopt.merging.methods.model_stock import MODEL_STOCK
@@ -25,6 +26,8 @@ METHODS: Mapping[str, Method] = {
         BREADCRUMBS_TIES,
         SCE,
         MODEL_STOCK,
+        FISHER,
+        REGMEAN,
     )
 }
 

@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from moopt.merging.statistics import Kind
+
 Table = Float[np.ndarray, "t n"]
 """A number for each tensor and expert, float64."""
 
@@ -74,7 +76,7 @@ class Seed:
 Option = Number | Flag | Choice | Seed
 
 
-@runtime_checkable  # the tests look at the types of arguments
+@runtime_checkable
 class Facts(Protocol):
     """What can be asked of the experts' tensors. Each answer is computed once."""
 
@@ -192,6 +194,20 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeTensor:
+    """A tensor of every expert, with what is known of it from data."""
+
+    experts: Sequence[Tensor]
+    """In float32."""
+
+    statistics: Sequence[Tensor] | None
+    """The statistic of each expert. None: this tensor has none."""
+
+    inputs_first: bool
+    """Whether a linear layer stores this weight with its inputs first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """A way of merging experts."""
 
@@ -200,7 +216,9 @@ class Method:
     """One line for lists."""
 
     base: Base
-    terms: Callable[[Settings, Facts], Terms]
+    terms: Callable[[Settings, Facts], Terms] | None
+    """None: the merge is no sum, and `whole` computes it."""
+
     _: KW_ONLY
     options: Mapping[str, Option]
     takes_coefficients: bool = True
@@ -210,3 +228,9 @@ class Method:
 
     mask: Mask | None = None
     """None: the experts are taken as they are."""
+
+    statistics: Kind | None = None
+    """What has to be known from data. None: nothing."""
+
+    whole: Callable[[WholeTensor, Settings], Tensor] | None = None
+    """Merges a tensor as a whole, in float32. Arguments: the tensor and its settings."""

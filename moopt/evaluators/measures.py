@@ -1,0 +1,42 @@
+"""What is measured of a merged model: the seam between merging and what one wants of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from torch import nn
+
+from moopt.merging.sources import Sources
+
+
+@runtime_checkable
+class LiveMeasures(Protocol):
+    """Measures a model that is in memory and whose weights change between the calls."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that merges are written into."""
+        ...
+
+    def measure(self, split: str) -> dict[str, tuple[float, float]]:
+        """Return mean and standard error of every measurement on a split of the data."""
+        ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """Says what to measure; made in the study file, before any model is there."""
+
+    def load(self, base: Path, experts: Mapping[str, Path], device: str) -> LiveMeasures:
+        """Load what is needed to measure, once in each worker.
+
+        Args:
+            base: Folder whose configuration, names and tokenizer the merge has.
+            experts: Folder of each expert, by its name.
+            device: Where to measure, as torch names it.
+        """
+        ...
+
+    def write_extras(self, sources: Sources, directory: Path) -> None:
+        """Write what an exported model needs beside its weights, such as heads."""
+        ...
