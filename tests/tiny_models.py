@@ -1,4 +1,4 @@
-"""Real and small: a BERT of four layers with random weights, and texts that it can learn."""
+"""Real and small: a BERT and a Llama of few layers, random weights, and texts to learn from."""
 
 import csv
 import gzip
@@ -11,6 +11,8 @@ from transformers import (
     BertForSequenceClassification,
     BertModel,
     BertTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
     PreTrainedModel,
 )
 
@@ -53,6 +55,29 @@ def write_expert(folder: Path, base: Path, seed: int, classes: Sequence[str]) ->
             for parameter in encoder.parameters():
                 parameter.add_(0.1 * torch.randn_like(parameter))
     model.bert = encoder
+    _save(model, folder)
+    return folder
+
+
+def write_llama(folder: Path, seed: int = 0, layers: int = 3) -> Path:
+    """Write a causal language model with tokenizer, generation config and random weights."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(WORDS) + 5,
+                hidden_size=16,
+                num_hidden_layers=layers,
+                num_attention_heads=2,
+                num_key_value_heads=1,
+                intermediate_size=32,
+                max_position_embeddings=16,
+                initializer_range=0.3,
+                tie_word_embeddings=False,
+                bos_token_id=2,
+                eos_token_id=3,
+            )
+        )
     _save(model, folder)
     return folder
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "front": "Show the front: the trials that no other trial beats.",
     "pick": "Choose one trial of the front.",
     "export": "Write the model of one trial to a folder, with a model card.",
+    "merge": "Merge models by a recipe, without a search.",
     "report": "Write one HTML file with figures and tables that opens offline.",
     "trials": "List the trials.",
     "studies": "List the study files in ./studies and the studies in the store.",

@@ -11,6 +11,10 @@ class NothingFoundError(MooptError):
     """The call is right, but there is nothing to show: exit status 1 instead of 2."""
 
 
+class WrongRecipeError(MooptError):
+    """A recipe cannot be read: the call is wrong, while a merge that fails is a `MergeError`."""
+
+
 def no_front(study: Study, trials: Sequence[Trial]) -> str:
     """Return the message for a study whose trials make no front."""
     if not trials:

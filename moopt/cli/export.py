@@ -1,6 +1,5 @@
 """`moopt export`: the model of one trial as a folder."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from moopt.cli.options import (
 )
 from moopt.cli.selectors import Selector, choose
 from moopt.cli.sources import existing_store, question_of, stored_study, study_file
+from moopt.cli.target_folder import appearing, check_new_or_empty
 from moopt.errors import EvaluationError, MooptError, SelectionError
 from moopt.export.model_card import Origin, write_model_card
 from moopt.front.front import front_of
@@ -46,7 +46,7 @@ def export(
     Example: moopt export studies/merge_minilm.py --knee --to models/knee
     """
     selector = Selector(knee=knee, prefer=prefer, trial=trial, where=where or ())
-    _check_folder(to)
+    check_new_or_empty(to)
     with existing_store(store) as opened:
         file = study_file(study, opened)
         stored = stored_study(file.study.name, opened)
@@ -60,35 +60,20 @@ def export(
         source=study,
         front_size=len(front.trials) if on_front else None,
     )
-    _write(file, origin, to.resolve())
+    _write(file, origin, to)
     typer.echo(f"wrote trial {chosen.number} to {to}", err=True)
 
 
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise SelectionError(f"--to needs a folder, {str(folder)!r} is a file")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise SelectionError(
-            f"--to needs a new or empty folder, {str(folder)!r} has files in it; choose another "
-            "or empty it first"
-        )
-
-
 def _write(file: StudyFile, origin: Origin, folder: Path) -> None:
-    """Write beside the folder and move there when all is done: it is never half written."""
     if file.export is None:
         raise SelectionError(
             f"{file.path} defines no `export`, so its trials leave no model; "
             "add `def export(trial, directory)` that writes one"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
     try:
-        file.export(origin.trial, staging)
-        write_model_card(staging, origin)
-        staging.replace(folder)
+        with appearing(folder) as staging:
+            file.export(origin.trial, staging)
+            write_model_card(staging, origin)
     except MooptError:
         raise
     # The hook is foreign code: whatever it raises belongs into the message.
@@ -97,5 +82,3 @@ def _write(file: StudyFile, origin: Origin, folder: Path) -> None:
             f"`export` of {file.path} failed on trial {origin.trial.number}: "
             f"{type(error).__name__}: {error}"
         ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

@@ -7,21 +7,14 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
-from rich.progress import Progress as Bars
-from rich.table import Column
+from rich.progress import TaskID
 
+from moopt.cli.steps import NAMED_STEPS, bars, print_line
 from moopt.front.front import front_of
 from moopt.loop import ENDED_STATES, Phase, Progress
 from moopt.reports.best import reached_text
 from moopt.reports.formatting import duration_text
 from moopt.study.trials import TrialState
-
-WIDE = 100
-"""Columns from which a terminal has room for a long bar."""
-
-NAMED_STEPS = 4
-"""How often a step of the preparation is reported on its way where no bar can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +84,7 @@ class Observer(Protocol):
 
 def observer() -> Observer:
     """Return what suits stderr."""
-    return LiveObserver() if sys.stderr.isatty() else PlainObserver(_print_line)
+    return LiveObserver() if sys.stderr.isatty() else PlainObserver(print_line)
 
 
 @dataclass(slots=True)
@@ -135,19 +128,7 @@ class LiveObserver:
     """Keeps a bar up to date."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
-        self._bars = Bars(
-            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=24 if console.width >= WIDE else 6),
-            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=7)),
-            # The facts give way where a terminal is narrow, the numbers do not.
-            TextColumn(
-                "{task.fields[facts]}",
-                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
-            ),
-            console=console,
-            expand=True,
-        )
+        self._bars = bars(Console(stderr=True))
         self._summary = Summary()
         self._tasks: dict[str, TaskID] = {}
 
@@ -184,8 +165,3 @@ class LiveObserver:
 
 def _workers(progress: Progress) -> str:
     return f"{progress.running} of {progress.capacity} workers busy"
-
-
-def _print_line(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -4,23 +4,25 @@ Measurements are also written as JSON, so that a program can check the model aga
 """
 
 import json
-import re
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
+from moopt.merging.card import (
+    CARD,
+    MERGEKIT,
+    RECIPE,
+    front_matter,
+    hub_names,
+    loading,
+    markdown_table,
+)
 from moopt.study.objectives import Direction
 from moopt.study.study import Study
 from moopt.study.trials import Measurement, Measurements, Trial
 
-CARD = "README.md"
 MEASUREMENTS = "measurements.json"
-RECIPE = "recipe.json"
-MERGEKIT = "mergekit.yml"
 HEADS = "heads"
-HUB_NAME = re.compile(r"[\w\-]+(\.[\w\-]+)*/[\w\-]+(\.[\w\-]+)*")
-"""What `owner/model` on a model hub looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +72,18 @@ def model_card(folder: Path, origin: Origin) -> str:
         _front_matter(folder),
         _introduction(origin),
         _measured(origin),
-        _loading(folder),
+        loading(folder),
         _making(folder, origin),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _front_matter(folder: Path) -> str:
-    is_merge = (folder / RECIPE).is_file()
-    lines = ["---"]
-    if (folder / "config.json").is_file():
-        lines.append("library_name: transformers")
-    base = _base_model(folder / RECIPE) if is_merge else ""
-    if base:
-        lines.append(f"base_model: {json.dumps(base)}")
-    lines += ["tags:", "- moopt", *(["- merge"] if is_merge else []), "---"]
-    return "\n".join(lines)
-
-
-def _base_model(recipe: Path) -> str:
-    """Return the base model's name on a hub; a folder of somebody's disk is of no use to others."""
+    recipe = folder / RECIPE
+    if not recipe.is_file():
+        return front_matter(folder, [], is_merge=False)
     base = json.loads(recipe.read_text(encoding="utf-8")).get("base")
-    if isinstance(base, str) and HUB_NAME.fullmatch(base) and not Path(base).exists():
-        return base
-    return ""
+    return front_matter(folder, hub_names([base] if isinstance(base, str) else []), is_merge=True)
 
 
 def _introduction(origin: Origin) -> str:
@@ -139,29 +129,15 @@ def _measured(origin: Origin) -> str:
         )
     else:
         note += "It was measured on the search's data only, by which it was chosen: expect less."
-    table = _table(("measurement", "better", "search", "held out"), rows, right=2)
+    table = markdown_table(("measurement", "better", "search", "held out"), rows, right=2)
     return f"## Measurements\n\n{table}\n\n{note}"
-
-
-def _loading(folder: Path) -> str:
-    if not (folder / "config.json").is_file():
-        return ""
-    code = [
-        "from transformers import AutoModel, AutoTokenizer",
-        "",
-        'model = AutoModel.from_pretrained("path/to/this/folder")',
-        'tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")',
-    ]
-    if not list(folder.glob("tokenizer*")) and not (folder / "vocab.txt").is_file():
-        code = ["from transformers import AutoModel", "", code[2]]
-    return "## How to load it\n\n```python\n" + "\n".join(code) + "\n```"
 
 
 def _making(folder: Path, origin: Origin) -> str:
     rows = [
         (f"`{name}`", f"`{json.dumps(value)}`") for name, value in origin.trial.parameters.items()
     ]
-    lines = ["## How it was made", "", _table(("parameter", "value"), rows, right=1)]
+    lines = ["## How it was made", "", markdown_table(("parameter", "value"), rows, right=1)]
     if (folder / RECIPE).is_file():
         lines += ["", f"`{RECIPE}` is the merge recipe: same recipe, same weights."]
     if (folder / HEADS).is_dir():
@@ -175,12 +151,6 @@ def _making(folder: Path, origin: Origin) -> str:
             lines.append(f"mergekit-yaml {MERGEKIT} FOLDER    # the same with mergekit")
         lines.append("```")
     return "\n".join(lines)
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: int) -> str:
-    """Return a Markdown table whose last columns, from `right` on, lie to the right."""
-    rule = ["---" if index < right else "---:" for index in range(len(titles))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, rule, *rows))
 
 
 def _text(measurement: Measurement | None) -> str:

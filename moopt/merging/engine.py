@@ -22,7 +22,7 @@ from moopt.merging.tensor_facts import TensorSource
 from moopt.merging.writing import SHARD_SIZE, copy_companions, write_model_weights
 
 Report = Callable[[str, float], None]
-"""Takes what is being done and the share of it that is done, 0 to 1."""
+"""Takes what is being done, as `topic: detail`, and the share of the topic that is done, 0 to 1."""
 
 
 def write_merge(
@@ -63,14 +63,14 @@ def write_merge(
 
     def tensor(name: str) -> Iterator[Tensor]:
         nonlocal written
-        tell(f"merging {name}", written / total)
+        tell(f"merging: {name}", written / total)
         written += infos[name].size
         yield from merged[name]() if name in merged else _copied(sources, name)
 
     folder.mkdir(parents=True, exist_ok=True)
-    copy_companions(sources.reference.folder, folder)
+    copy_companions(sources.reference.folder, folder, recipe.dtype)
     write_model_weights(folder, infos, tensor, shard_size)
-    tell("the merge is written", 1.0)
+    tell("merging: done", 1.0)
 
 
 def merged_tensors(

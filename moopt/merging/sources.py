@@ -129,7 +129,7 @@ class Sources:
             for place, name in enumerate(names.values()):
                 if report is not None:
                     share = (index + place / len(names)) / len(models)
-                    report(f"checking {checkpoint.folder.name}", share)
+                    report(f"checking: {checkpoint.folder.name}", share)
                 for start, stop in pieces(checkpoint.tensors[name].shape):
                     require_finite(checkpoint, name, checkpoint.read(name, start, stop))
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from moopt.errors import MergeError
-from moopt.merging.checkpoint import DTYPES, INDEX, WEIGHTS, TensorInfo
+from moopt.merging.checkpoint import CONFIG, DTYPES, INDEX, WEIGHTS, TensorInfo
 
 COMPANIONS = (
-    "config.json",
+    CONFIG,
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -28,12 +28,16 @@ COMPANIONS = (
     "vocab.json",
     "merges.txt",
     "spiece.model",
+    "sentencepiece.bpe.model",
     "chat_template.jinja",
 )
 """Files that a merged model takes over from its base."""
 
 SHARD_SIZE = 5_000_000_000
 """Bytes of weights in one file."""
+
+DTYPE_KEYS = ("dtype", "torch_dtype")
+"""What the dtype of the weights is called in a configuration, by newer and older transformers."""
 
 Pieces = Callable[[str], Iterable[Tensor]]
 """Gives the numbers of a tensor in order, in as many pieces as one likes."""
@@ -113,11 +117,34 @@ def write_tensors(
         unfinished.unlink(missing_ok=True)
 
 
-def copy_companions(source: Path, target: Path) -> None:
-    """Copy configuration and tokenizer of a model folder."""
+def copy_companions(source: Path, target: Path, dtype: str | None = None) -> None:
+    """Copy configuration and tokenizer of a model folder.
+
+    Args:
+        source: The model.
+        target: An existing folder.
+        dtype: What the configuration has to say of the weights. None: what it says already.
+
+    Raises:
+        MergeError: The configuration is no JSON object.
+    """
     for name in COMPANIONS:
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
+    if dtype is not None and (target / CONFIG).is_file():
+        _declare(target / CONFIG, dtype)
+
+
+def _declare(config: Path, dtype: str) -> None:
+    """Write the dtype of the weights into a configuration and into its parts that name one."""
+    try:
+        content = json.loads(config.read_text(encoding="utf-8"))
+        content.setdefault("dtype" if "dtype" in content else "torch_dtype", dtype)
+    except (ValueError, AttributeError) as error:
+        raise MergeError(f"{config} is not the configuration of a model: {error}") from error
+    for part in (content, *(each for each in content.values() if isinstance(each, dict))):
+        part.update((key, dtype) for key in DTYPE_KEYS if part.get(key) is not None)
+    config.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _write_numbers(file: BinaryIO, name: str, info: TensorInfo, pieces: Iterable[Tensor]) -> None:

@@ -28,9 +28,3 @@ def log_perplexity(losses: Float[Tensor, " n"], tokens: Int[Tensor, " n"]) -> tu
     mean = (losses.sum() / lengths.sum()).item()
     squares = (losses - mean * lengths).square().sum().item() / (count - 1)
     return mean, math.sqrt(squares * count) / lengths.sum().item()
-
-
-def perplexity(log_mean: float, standard_error: float) -> tuple[float, float]:
-    """Return a perplexity and its standard error from those of its logarithm."""
-    mean = math.exp(log_mean)
-    return mean, mean * standard_error

@@ -29,17 +29,20 @@ def slerp_terms(settings: Settings, facts: Facts) -> ScaledTerms:
     Source: Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
     """
     gram = facts.gram(of_task_vectors=False)
-    return ScaledTerms(_on_the_arc(gram, _share(settings), NEARLY_PARALLEL), from_base=False)
+    return ScaledTerms(
+        _on_the_arc(gram, share_of_second(settings), NEARLY_PARALLEL), from_base=False
+    )
 
 
 def nuslerp_terms(settings: Settings, facts: Facts) -> ScaledTerms:
     """The formula of SLERP on the task vectors of two experts, or without a base on the weights."""
     from_base = settings.has_base
     gram = facts.gram(of_task_vectors=from_base)
-    return ScaledTerms(_on_the_arc(gram, _share(settings), 1 - 1e-12), from_base=from_base)
+    return ScaledTerms(_on_the_arc(gram, share_of_second(settings), 1 - 1e-12), from_base=from_base)
 
 
-def _share(settings: Settings) -> Column:
+def share_of_second(settings: Settings) -> Column:
+    """Return where between the two models each tensor is: 0 is the first, 1 the second."""
     total = settings.coefficients.sum(axis=1)
     divisor = np.where(np.abs(total) < NO_SUM, 1.0, total)
     return np.where(np.abs(total) < NO_SUM, 0.5, settings.coefficients[:, 1] / divisor)
