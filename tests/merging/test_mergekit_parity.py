@@ -109,6 +109,7 @@ CASES = [
     ),
     Case("ties", MIXED, {"density": DENSITIES}, own={"density": tuple(DENSITIES.values())}),
     Case("ties", (0.5, -0.5, 0.25), {"density": 0.7}, own={"density": 0.7}),
+    Case("ties", POSITIVE, {"density": 0.01}, own={"density": 0.01}),  # one number of a norm
     Case(
         "breadcrumbs",
         POSITIVE,
@@ -136,6 +137,7 @@ CASES = [
         shared={"normalize": True},
     ),
     Case("breadcrumbs_ties", MIXED, {"density": 0.9}, own={"density": 0.9}),
+    Case("breadcrumbs_ties", MIXED, {"density": 0.01}, own={"density": 0.01}),  # none of a norm
     Case("dare_linear", MIXED, {"density": 1.0, **L1}),
     Case("dare_ties", MIXED, {"density": 1.0, **L1, "normalize": True}, shared={"normalize": True}),
     Case("della", MIXED, {"density": 1.0, **L1, "normalize": True}),
@@ -144,7 +146,6 @@ CASES = [
     Case("model_stock"),
 ]
 MASKED = [
-    Case("dare_linear", MIXED, {"density": 0.3, **L1}, own={"density": 0.3}),
     Case(
         "dare_linear",
         POSITIVE,
@@ -152,13 +153,11 @@ MASKED = [
         own={"density": 0.3},
         shared={"normalize": True, "lambda": 0.6},
     ),
-    Case("dare_ties", MIXED, {"density": 0.4, **L1}, own={"density": 0.4}),
     Case(
         "dare_ties",
         POSITIVE,
-        {"density": {"first": 0.3, "second": 1.0, "third": 0.6}, "rescale": "none"},
+        {"density": {"first": 0.3, "second": 1.0, "third": 0.6}, **L1},
         own={"density": (0.3, 1.0, 0.6)},
-        shared={"rescale": False},
     ),
     Case(
         "della",
@@ -167,17 +166,11 @@ MASKED = [
         own={"density": 0.5, "epsilon": 0.2},
     ),
     Case(
-        "della",
-        POSITIVE,
-        {"density": 0.4, "window": 0.1, **L1, "normalize": False},
-        own={"density": 0.4, "epsilon": 0.1},
-        shared={"normalize": False},
-    ),
-    Case(
         "della_linear",
         MIXED,
-        {"density": 0.5, "window": 0.2, **L1},
+        {"density": 0.5, "window": 0.2, "rescale": "none"},
         own={"density": 0.5, "epsilon": 0.2},
+        shared={"rescale": False},
     ),
 ]
 SLERPS = (0.3, 0.0, 1.4)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from moopt.merging.methods.task_arithmetic import task_arithmetic
+from moopt.merging.one_tensor import merge_tensors
 from tests.merging.oracle.mergekit_oracle import (
     RUNNER,
     MergekitError,
@@ -39,7 +39,9 @@ def test_task_arithmetic_is_that_of_mergekit(oracle: MergekitOracle, family: Fam
     merged = oracle.merge(configuration("task_arithmetic", family.base, experts_of(family)))
 
     expected = {
-        name: task_arithmetic(tensor, [expert[name] - tensor for expert in experts], COEFFICIENTS)
+        name: merge_tensors(
+            "task_arithmetic", [expert[name] for expert in experts], COEFFICIENTS, base=tensor
+        )
         for name, tensor in base.items()
     }
     torch.testing.assert_close(merged, expected, rtol=0, atol=1e-6)
@@ -52,13 +54,14 @@ def test_the_masks_are_those_of_the_merge(oracle: MergekitOracle, llama: Family)
     merged, masks = oracle.merge_and_masks(config, seed=1)
 
     expected = {
-        name: task_arithmetic(
-            tensor,
+        name: merge_tensors(
+            "task_arithmetic",
             [
-                (expert[name] - tensor) * mask[name]
+                torch.where(mask[name], expert[name], tensor)
                 for expert, mask in zip(experts, masks, strict=True)
             ],
             COEFFICIENTS,
+            base=tensor,
         )
         for name, tensor in base.items()
     }
