@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 from moopt.benchmarks.merge_cases import Case
-from moopt.benchmarks.merge_models import Family, make_family
+from moopt.benchmarks.merge_models import Family, Report, make_family
 from moopt.benchmarks.merging import chosen_cases
 from moopt.merging.engine import write_merge
 from moopt.merging.sources import Sources
@@ -61,20 +61,23 @@ class MergeMemory:
         return LARGEST_TENSORS * self.largest_tensor + FIXED_BYTES
 
 
-def memory_of_merges(cases: Sequence[Case], model: str, *, experts: int) -> Iterator[MergeMemory]:
+def memory_of_merges(
+    cases: Sequence[Case], model: str, *, experts: int, report: Report
+) -> Iterator[MergeMemory]:
     """Merge case after case, each in a fresh process with one thread.
 
     Args:
         cases: What is merged; those that take as many experts as one likes take them all.
         model: See `make_family`.
         experts: How many there are.
+        report: Told if random weights stand for a model.
 
     Raises:
         SelectionError: There is no such model.
         MissingDependencyError: Its package is not installed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        family = make_family(model, Path(folder), experts=experts)
+        family = make_family(model, Path(folder), experts=experts, report=report)
         for case in cases:
             sized = case if case.experts == 2 else replace(case, experts=experts)
             with (
@@ -110,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     cases = chosen_cases(chosen.methods.split(","))
     OUT.print(f"{'method':<28}{'extra MB':>10}{'limit MB':>10}{'share':>8}")
-    for row in memory_of_merges(cases, chosen.model, experts=chosen.experts):
+    for row in memory_of_merges(cases, chosen.model, experts=chosen.experts, report=OUT.print):
         OUT.print(
             f"{row.method:<28}{row.extra_bytes / 1e6:>10.0f}{row.limit / 1e6:>10.0f}"
             f"{row.extra_bytes / row.limit:>8.0%}"

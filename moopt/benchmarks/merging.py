@@ -5,7 +5,7 @@ At the speed at which this machine copies memory, measured in the same run, that
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from moopt.benchmarks.merge_cases import CASES, Case
-from moopt.benchmarks.merge_models import Family, make_family, module_of
+from moopt.benchmarks.merge_models import Family, Report, make_family, module_of
 from moopt.benchmarks.mergekit_peer import mergekit_seconds
 from moopt.benchmarks.one_thread import one_thread
 from moopt.benchmarks.stopwatch import Stopwatch
@@ -31,9 +31,6 @@ ONCE = 3
 """Candidates after which nothing is computed any more that all share: the third sorts ranks."""
 
 MERGEKIT_REPEATS = 2
-
-Report = Callable[[str], None]
-"""Takes what is being done, or what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +119,7 @@ def merge_times(
             report(f"{model}: making experts")
             with tempfile.TemporaryDirectory() as folder:
                 most = max(case.experts for case in cases)
-                family = make_family(model, Path(folder), experts=most)
+                family = make_family(model, Path(folder), experts=most, report=report)
                 rows += _family_times(
                     family, cases, watch, repeats=repeats, mergekit=mergekit, report=report
                 )
@@ -141,13 +138,14 @@ def case_time(case: Case, family: Family, watch: Stopwatch, *, repeats: int) -> 
         repeats: Candidates that count, after those in which something is computed once.
     """
     sources = case.sources(family)
-    live = LiveModel(module_of(sources.reference, watch.device), sources)
+    tensors = {name: sources.info(name) for name in sources.names}
+    live = LiveModel(module_of(tensors, watch.device), sources)
     seconds = []
     for candidate in range(ONCE + repeats):
         coefficients = case.coefficients(family, live.names, candidate)
         watch.copy()
         seconds.append(watch.seconds(partial(_apply, live, case, family, coefficients, candidate)))
-    numbers = sum(sources.info(name).count for name in live.names)
+    numbers = sum(info.count for info in tensors.values())
     further = min(seconds[ONCE:])
     return MergeTime(
         family.name,

@@ -4,14 +4,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from moopt.benchmarks import merge_models
 from moopt.benchmarks.merge_cases import CASES
-from moopt.benchmarks.merge_models import SMOLLM2_135M, make_family, module_of
+from moopt.benchmarks.merge_models import SMOLLM2_135M, Converted, Shapes, make_family, module_of
 from moopt.benchmarks.mergekit_peer import TARGET, VARIABLE, find_mergekit, mergekit_seconds
 from moopt.benchmarks.merging import MergeTime, MergeTimes, case_time, chosen_cases, merge_times
 from moopt.benchmarks.stopwatch import Stopwatch
 from moopt.errors import MissingDependencyError, SelectionError
 from moopt.merging.checkpoint import open_checkpoint
-from tests.benchmarks.small_models import PARAMETERS, small_family
+from moopt.training.packaged_models import PackagedModel
+from tests.benchmarks.small_models import PARAMETERS, discard, small_family
 
 CPU = torch.device("cpu")
 
@@ -22,10 +24,6 @@ def fake_mergekit(folder: Path, answer: str) -> Path:
     program.write_text(f"#!/bin/sh\nwhile read job; do echo '{answer}'; done\n")
     program.chmod(0o755)
     return program
-
-
-def quiet(said: str) -> None:
-    del said
 
 
 def test_the_bound_is_the_time_in_which_a_copy_moves_as_many_bytes() -> None:
@@ -91,12 +89,12 @@ def test_an_expert_is_its_base_and_noise_of_a_fiftieth(tmp_path: Path) -> None:
 
 
 def test_a_module_has_the_parameters_of_its_checkpoint(tmp_path: Path) -> None:
-    checkpoint = open_checkpoint(small_family(tmp_path).base)
+    tensors = open_checkpoint(small_family(tmp_path).base).tensors
 
-    parameters = dict(module_of(checkpoint, CPU).named_parameters())
+    parameters = dict(module_of(tensors, CPU).named_parameters())
 
     assert {name: tuple(each.shape) for name, each in parameters.items()} == {
-        name: info.shape for name, info in checkpoint.tensors.items()
+        name: info.shape for name, info in tensors.items()
     }
 
 
@@ -113,7 +111,7 @@ def test_a_method_or_a_model_that_is_not_there_is_refused(tmp_path: Path) -> Non
     with pytest.raises(SelectionError, match="no method 'magic'; choose from task_arithmetic"):
         chosen_cases(["linear", "magic"])
     with pytest.raises(SelectionError, match="no model 'gpt5'; choose from minilm"):
-        make_family("gpt5", tmp_path, experts=1)
+        make_family("gpt5", tmp_path, experts=1, report=discard)
 
 
 def test_mergekit_is_asked_for_every_configuration_once(tmp_path: Path) -> None:
@@ -184,8 +182,22 @@ def test_a_model_on_a_gpu_is_measured_by_the_clock(tmp_path: Path) -> None:
         Stopwatch(torch.device("cuda"), 1_000_000),
         repeats=1,
         mergekit=None,
-        report=quiet,
+        report=discard,
     )
 
     assert times.bytes_per_second_past_caches is None
     assert times.rows[0].seconds > 0
+
+
+def test_random_weights_stand_for_a_model_that_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = PackagedModel("no_such_package", folder=".", requirement="none", sha256="")
+    shapes = Shapes(vocabulary=8, layers=1, hidden=4, keys=4, inner=4)
+    monkeypatch.setattr(merge_models, "BASES", {"absent": Converted(missing, shapes)})
+    said: list[str] = []
+
+    family = make_family("absent", tmp_path, experts=1, report=said.append)
+
+    assert open_checkpoint(family.experts[0]).tensors == shapes.tensors()
+    assert said[0].startswith("absent: random weights in its shapes, because")
