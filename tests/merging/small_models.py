@@ -161,6 +161,20 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     return weights
 
 
+def module_of(weights: Mapping[str, Tensor]) -> nn.Module:
+    """Return a module with parameters of these names, which computes nothing."""
+    root = nn.Module()
+    for name, tensor in weights.items():
+        *path, leaf = name.split(".")
+        module = root
+        for part in path:
+            if part not in dict(module.named_children()):
+                module.add_module(part, nn.Module())
+            module = module.get_submodule(part)
+        module.register_parameter(leaf, nn.Parameter(tensor.clone()))
+    return root
+
+
 def bytes_of(weights: Mapping[str, Tensor]) -> dict[str, bytes]:
     """Return the bytes of each tensor, which tell -0 from 0."""
     return {
