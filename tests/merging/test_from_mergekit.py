@@ -274,7 +274,9 @@ REFUSED = {
     "a: [": "this is not a mergekit configuration: while parsing",
     "- 1": "it has no `merge_method`",
     with_lines("normalise: true"): "a configuration has no 'normalise'; it has base_model,",
-    with_lines("parameters: {lamda: 1}"): "ties has no parameter 'lamda' that mergekit reads; it",
+    with_lines(
+        "parameters: {lambdas: 1}"
+    ): "ties has no parameter 'lambdas' that mergekit reads; it",
     with_lines("modules: {text: {}}"): "write `models` instead of `modules`",
     with_lines("chat_template: auto"): "leave `chat_template` out",
     with_lines("slices: []"): "either `models` or `slices`",
