@@ -63,7 +63,7 @@ lint: .venv/ready
 check: lint  ## lint, import contracts, types, fast tests
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-test: lint  ## the same, and all tests
+test: lint .venv-mergekit/ready  ## the same, and all tests
 	$(BIN)/python -m pytest -n 2
 
 docs: .venv/ready  ## the documentation, warnings are errors

@@ -1,6 +1,6 @@
 """What a causal language model is worth in each domain, and what its answers cost.
 
-The model is live: its weights may be other ones at each call. Texts and prompts are tokenised once.
+The model is live: its weights may be other ones at each call. Texts are tokenised once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,6 @@ from moopt.training.batches import Batch, batches_by_length, token_number, token
 from moopt.training.labelled_texts import read_split
 from moopt.training.language_loss import text_losses
 from moopt.training.transformers_models import load_language_model, load_tokenizer, move
-
-GENERATED_TOKENS = "generated_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,8 @@ class LanguageModelMeasures:
     """Measures `<domain>_loss` for every domain, and `generated_tokens`.
 
     Raises:
-        EvaluationError: A split has fewer than two prompts, or the tokenizer has no chat template.
+        EvaluationError: There are fewer than two texts or prompts to measure, or the tokenizer has
+            no chat template.
     """
 
     model: PreTrainedModel
@@ -101,20 +100,16 @@ class LanguageModelMeasures:
 
     def __post_init__(self) -> None:
         few = {split: len(asked) for split, asked in self.prompts.items() if len(asked) < 2}
-        if few:
+        if few or self.texts < 2:
             raise EvaluationError(
-                f"a standard error over prompts needs two in every split, got {few}"
+                "a standard error needs two texts and two prompts in every split, got "
+                f"texts={self.texts} and prompts {few or 'enough'}"
             )
         if self.tokenizer.chat_template is None:
             raise EvaluationError(
                 "the tokenizer has no chat template, so prompts cannot be put to the model; use "
                 "the tokenizer of a model that was tuned to answer"
             )
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the measurements."""
-        return (*(f"{domain}_loss" for domain in self.tables), GENERATED_TOKENS)
 
     def measure(self, split: str) -> dict[str, tuple[float, float]]:
         """Return mean and standard error of every measurement on a split.
@@ -125,7 +120,7 @@ class LanguageModelMeasures:
             TrainingError: A table lacks the split.
         """
         measured = {f"{domain}_loss": self.loss(domain, split) for domain in self.tables}
-        measured[GENERATED_TOKENS] = generated_tokens(self.answers(split), self._end)
+        measured["generated_tokens"] = generated_tokens(self.answers(split), self._end)
         return measured
 
     def loss(self, domain: str, split: str) -> tuple[float, float]:
@@ -148,7 +143,15 @@ class LanguageModelMeasures:
         )
 
     def answers(self, split: str) -> Int[Tensor, "n tokens"]:
-        """Return what the model answers to the prompts of a split, token by token."""
+        """Return what the model answers to the prompts of a split, token by token.
+
+        Raises:
+            EvaluationError: There are no prompts for the split.
+        """
+        if split not in self.prompts:
+            raise EvaluationError(
+                f"there are no prompts for the split {split!r}, only for {list(self.prompts)}"
+            )
         asked = self._asked(split)
         return greedy_answers(
             self.model,

@@ -4,12 +4,14 @@ The models are loaded at the first call and kept: a study file makes the evaluat
 imported, and only workers need the models. A candidate is merged in memory, into one live model.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
-from moopt.errors import EvaluationError
+from moopt.errors import EvaluationError, MergeError
 from moopt.evaluators.measures import LiveMeasures, Measures
 from moopt.merging.engine import sources_of, write_merge
 from moopt.merging.live_model import LiveModel
+from moopt.merging.mergekit import mergekit_yaml
 from moopt.merging.recipe import MergeRecipe
 from moopt.merging.space import MergeSpace
 from moopt.study.evaluation import Context, Split
@@ -54,7 +56,12 @@ class MergeEvaluator:
         self._require_models()
         recipe = self.recipe(trial.parameters)
         write_merge(recipe, directory)
-        self._measures.write_extras(sources_of(recipe), directory)
+        (directory / "recipe.json").write_text(recipe.to_json() + "\n", encoding="utf-8")
+        sources = sources_of(recipe)
+        with suppress(MergeError):  # a merge that mergekit cannot do has no configuration for it
+            text = mergekit_yaml(recipe, sources.names)
+            (directory / "mergekit.yml").write_text(text, encoding="utf-8")
+        self._measures.write_extras(sources, directory)
 
     def _measured(
         self, trial: Trial, context: Context, split: Split

@@ -14,6 +14,7 @@ from moopt.merging.methods.method import Settings
 from moopt.merging.one_tensor import merged_pieces
 from moopt.merging.random_bits import mask_keys, rounding_key
 from moopt.merging.recipe import MergeRecipe
+from moopt.merging.rounding import require_random_rounding
 from moopt.merging.settings import settings_of
 from moopt.merging.sources import Sources, open_sources, pieces
 from moopt.merging.statistics import open_statistics
@@ -43,8 +44,8 @@ def write_merge(
         report: Told how far it is.
 
     Raises:
-        MergeError: The folder is one of the sources, the sources do not fit together, or one holds
-            NaN. Nothing is written then.
+        MergeError: The folder is one of the sources, the sources do not fit together, one holds
+            NaN, or the recipe is not for them. Nothing is written then.
     """
     sources = sources_of(recipe)
     read_from = [Path(path) for path in (recipe.base, *recipe.experts.values()) if path is not None]
@@ -78,10 +79,17 @@ def merged_tensors(
     """Return what gives the pieces of each merged tensor, rounded as the recipe says.
 
     Raises:
-        MergeError: The recipe's blocks are not those of the model.
+        MergeError: The recipe's blocks are not those of the model, its options do not go together,
+            or a dtype cannot be rounded as it says.
     """
     names = sources.names
     settings = settings_of(recipe, names)
+    mask = METHODS[recipe.method].mask
+    if mask is not None and mask.check is not None:
+        mask.check(settings)
+    if recipe.rounding_seed is not None:
+        for name in names:
+            require_random_rounding(_dtype(recipe, sources.info(name).dtype))
 
     def stream(name: str, own: Settings) -> Callable[[], Iterator[Tensor]]:
         return lambda: _merged(recipe, sources, name, own)

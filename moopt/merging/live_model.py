@@ -90,8 +90,7 @@ class LiveModel:
             )
         key = repr(recipe.blocks)
         if key not in self._blocks:
-            assigned = assign(recipe.blocks, self._sources.names)
-            self._blocks = {key: {name: assigned[name] for name in self.names}}
+            self._blocks = {key: assign(recipe.blocks, self._sources.names)}
         return settings_of(recipe, self.names, self._blocks[key])
 
     def facts(self, recipe: MergeRecipe) -> ExpertFacts:

@@ -46,8 +46,8 @@ def run_terms(
         owner: The tensor of each row.
         rounding: How to round to the dtype of `out`. None: to the nearest.
     """
-    start = None if base is None else _summable(base)
-    vectors = tuple(_summable(expert) for expert in experts)
+    start = None if base is None else _summable([base])[0]
+    vectors = _summable(experts)
     match terms:
         case ScaledTerms():
             scalars = torch.from_numpy(terms.scalars).float().to(out.device)
@@ -188,9 +188,11 @@ def _in_parts(out: Rows, owner: Tensor, part: Part, rounding: StochasticRounding
             list(pool.map(run, shares))
 
 
-def _summable(weights: Tensor) -> Tensor:
-    """Return float32 unless the kernels read the dtype as it is."""
-    return weights if weights.dtype in {torch.float32, torch.bfloat16} else weights.float()
+def _summable(models: Sequence[Rows]) -> tuple[Rows, ...]:
+    """Return float32 unless the kernels read all models as they are: one dtype for each kernel."""
+    kinds = {each.dtype for each in models}
+    as_stored = kinds in ({torch.float32}, {torch.bfloat16})
+    return tuple(models) if as_stored else tuple(each.float() for each in models)
 
 
 def _numbers(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:

@@ -131,7 +131,9 @@ class MergeRecipe:
                 dtype=content.get("dtype"),
                 rounding_seed=content.get("rounding_seed"),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except MergeError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MergeError(f"this is not a merge recipe as JSON: {error!r}") from error
 
 

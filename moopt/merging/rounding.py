@@ -29,6 +29,16 @@ class StochasticRounding:
     """Place in its tensor of each row's first number."""
 
 
+def require_random_rounding(dtype: torch.dtype) -> None:
+    """Refuse a dtype that is not rounded to at random. Float32 is what is rounded, so it stays.
+
+    Raises:
+        MergeError: It is neither bfloat16 nor float32.
+    """
+    if dtype not in {torch.bfloat16, torch.float32}:
+        raise MergeError(f"only bfloat16 can be rounded stochastically, got {dtype}")
+
+
 def round_into(
     out: Float[Tensor, "r w"],
     merged: Float[Tensor, "r w"],
@@ -49,8 +59,7 @@ def round_into(
     if rounding is None or out.dtype == torch.float32:
         out.copy_(merged)
         return
-    if out.dtype != torch.bfloat16:
-        raise MergeError(f"only bfloat16 can be rounded stochastically, got {out.dtype}")
+    require_random_rounding(out.dtype)
     places = rounding.starts[:, None] + torch.arange(out.shape[1], device=out.device)
     noise = random_bits(rounding.keys[owner][:, None], places) >> CUT_BITS
     bits = merged.contiguous().view(torch.int32).long() + noise

@@ -19,13 +19,14 @@ def settings_of(
     Args:
         recipe: What to merge.
         tensors: The reference's names of the merged tensors.
-        block_of: The block of each tensor, where it is known already.
+        block_of: The block of each tensor, where it is known already. It may hold more tensors, of
+            whose blocks the recipe says something too.
 
     Raises:
         MergeError: The recipe names blocks that the model does not have, or leaves some out.
     """
     block_of = assign(recipe.blocks, tensors) if block_of is None else block_of
-    spread = _Spread([block_of[name] for name in tensors])
+    spread = _Spread(block_of, tensors)
     options = METHODS[recipe.method].options
     numbers = {name: each for name, each in options.items() if isinstance(each, Number)}
     given = recipe.options
@@ -64,10 +65,10 @@ def settings_of(
 class _Spread:
     """Looks up the block of each tensor."""
 
-    def __init__(self, blocks: Sequence[str]) -> None:
-        self._names = list(dict.fromkeys(blocks))
+    def __init__(self, block_of: Mapping[str, str], tensors: Sequence[str]) -> None:
+        self._names = list(dict.fromkeys(block_of.values()))
         place = {name: index for index, name in enumerate(self._names)}
-        self._index = np.array([place[block] for block in blocks], dtype=np.int64)
+        self._index = np.array([place[block_of[name]] for name in tensors], dtype=np.int64)
 
     def table(self, what: str, value: OptionValue, experts: Sequence[str]) -> Table:
         if not isinstance(value, Mapping):

@@ -93,9 +93,12 @@ class Sources:
         return self.reference.tensors[name]
 
     def read(self, name: str, start: int, stop: int) -> tuple[Tensor | None, list[Tensor]]:
-        """Read some numbers of a tensor, of base and experts, as they are stored."""
-        base = None if self.base is None else self.base.read(name, start, stop)
-        return base, [expert.read(name, start, stop) for expert in self.experts.values()]
+        """Read some numbers of a tensor, of base and experts, as they are stored.
+
+        Only float64 becomes float32, in which sums are computed: a live model holds no more.
+        """
+        base = None if self.base is None else _summable(self.base.read(name, start, stop))
+        return base, [_summable(expert.read(name, start, stop)) for expert in self.experts.values()]
 
     def load_statistics(self, name: str) -> tuple[list[Tensor] | None, bool]:
         """Return the statistics of a tensor, and whether it is stored with its inputs first.
@@ -159,11 +162,16 @@ def open_sources(base: Path | None, experts: Mapping[str, Path]) -> Sources:
     )
 
 
-def pieces(shape: tuple[int, ...], most: int = PIECE) -> Iterator[tuple[int, int]]:
-    """Return where the pieces of a tensor begin and end: whole rows, as many as fit."""
+def pieces(shape: tuple[int, ...], most: int | None = None) -> Iterator[tuple[int, int]]:
+    """Return where the pieces of a tensor begin and end: whole rows, as many as fit.
+
+    Args:
+        shape: Of the tensor.
+        most: Numbers in a piece, unless one row has more. None: `PIECE`.
+    """
     count = torch.Size(shape).numel()
     row = count // shape[0] if len(shape) > 1 and count else 1
-    step = max(1, most // row) * row
+    step = max(1, (PIECE if most is None else most) // row) * row
     for start in range(0, count, step):
         yield start, min(start + step, count)
 
@@ -190,6 +198,10 @@ def _opened(expert: str, folder: Path, base: Checkpoint | None) -> Weights:
             "trained on; give `base`"
         )
     return add_adapter(base, open_adapter(folder))
+
+
+def _summable(numbers: Tensor) -> Tensor:
+    return numbers.float() if numbers.dtype == torch.float64 else numbers
 
 
 def _matched(expert: str, reference: Weights, checkpoint: Weights) -> Expert:

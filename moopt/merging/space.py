@@ -75,7 +75,10 @@ class MergeSpace:
                 raise MergeError(
                     f"the parameter of the option {name!r} must have its name, got {value.name!r}"
                 )
-        _ = self._searched
+        if isinstance(self.coefficients.blocks, LayerGroups) or isinstance(
+            self.coefficients, Knots
+        ):
+            _check_names(self.parameters)
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -227,6 +230,15 @@ class MergeSpace:
 def _tensor_names(base: Path | None, experts: tuple[tuple[str, Path], ...]) -> tuple[str, ...]:
     """Return the names of the merged tensors, read from the folders once."""
     return open_sources(base, dict(experts)).names
+
+
+def _check_names(parameters: Sequence[Parameter]) -> None:
+    names = [parameter.name for parameter in parameters]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise MergeError(
+            f"two parameters are named {twice[0]!r}; rename an expert, a block or an option"
+        )
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -53,12 +53,13 @@ class TensorSource:
         return WholeTensor(experts, *self._statistics())
 
     def pieces(self) -> Iterator[Piece]:
-        """Go through the numbers of models that have a base."""
-        row = self.count // self.shape[0] if len(self.shape) > 1 and self.count else self.count
-        for base, experts, start in self.weights():
+        """Go through the numbers of models that have a base, in whole rows; a vector is one row."""
+        shape = self.shape if len(self.shape) > 1 else (1, self.count)
+        for start, stop in pieces(shape):
+            base, experts = self._read(start, stop)
             if base is None:
                 raise MergeError("task vectors were asked for and there is no base")
-            yield Piece(base, experts, start, row)
+            yield Piece(base, experts, start, self.count // shape[0])
 
 
 class MaskedTensor:
@@ -67,7 +68,9 @@ class MaskedTensor:
     def __init__(
         self, source: TensorSource, mask: Mask, settings: Settings, keys: Sequence[int]
     ) -> None:
-        """Find the cut, if the mask needs one."""
+        """Check the options, and find the cut if the mask needs one."""
+        if mask.check is not None:
+            mask.check(settings)
         self._source = source
         self._mask = mask
         self._settings = settings

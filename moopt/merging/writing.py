@@ -8,6 +8,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from torch import Tensor
@@ -105,22 +106,15 @@ def write_tensors(
     text += b" " * (-len(text) % 8)  # the format asks for numbers at a multiple of eight
 
     unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)))
-        file.write(text)
-        for name in names:
-            info, written = tensors[name], 0
-            for piece in pieces(name):
-                if piece.dtype != info.dtype:
-                    raise MergeError(f"{name!r} came as {piece.dtype}, announced was {info.dtype}")
-                flat = piece.cpu().contiguous().flatten()
-                file.write(flat.view(torch.uint8).numpy().data)
-                written += len(flat)
-            if written != info.count:
-                raise MergeError(
-                    f"{name!r} came with {written} numbers, announced were {info.count}"
-                )
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(struct.pack("<Q", len(text)))
+            file.write(text)
+            for name in names:
+                _write_numbers(file, name, tensors[name], pieces(name))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def copy_companions(source: Path, target: Path, dtype: str | None = None) -> None:
@@ -151,6 +145,18 @@ def _declare(config: Path, dtype: str) -> None:
     for part in (content, *(each for each in content.values() if isinstance(each, dict))):
         part.update((key, dtype) for key in DTYPE_KEYS if part.get(key) is not None)
     config.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_numbers(file: BinaryIO, name: str, info: TensorInfo, pieces: Iterable[Tensor]) -> None:
+    written = 0
+    for piece in pieces:
+        if piece.dtype != info.dtype:
+            raise MergeError(f"{name!r} came as {piece.dtype}, announced was {info.dtype}")
+        flat = piece.cpu().contiguous().flatten()
+        file.write(flat.view(torch.uint8).numpy().data)
+        written += len(flat)
+    if written != info.count:
+        raise MergeError(f"{name!r} came with {written} numbers, announced were {info.count}")
 
 
 def _shards(tensors: Mapping[str, TensorInfo], shard_size: int) -> list[list[str]]:

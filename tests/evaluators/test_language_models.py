@@ -39,11 +39,9 @@ def measures(
 
 
 def test_every_domain_has_a_loss_and_the_answers_a_length(folder: Path) -> None:
-    found = measures(folder)
+    measured = measures(folder).measure("search")
 
-    measured = found.measure("search")
-
-    assert tuple(measured) == found.names == ("films_loss", "mails_loss", "generated_tokens")
+    assert tuple(measured) == ("films_loss", "mails_loss", "generated_tokens")
     assert [error > 0 for _, error in list(measured.values())[:2]] == [True, True]
     assert 1 <= measured["generated_tokens"][0] <= 7
 
@@ -93,8 +91,20 @@ def test_the_prompts_of_a_split_are_its_own(folder: Path) -> None:
 
 
 def test_one_prompt_is_too_few_for_a_standard_error(folder: Path) -> None:
-    with pytest.raises(EvaluationError, match=r"two in every split, got \{'search': 1\}"):
+    with pytest.raises(EvaluationError, match=r"texts=10 and prompts \{'search': 1\}"):
         measures(folder, prompts=PROMPTS | {"search": ("a film",)})
+
+
+def test_one_text_is_too_few_for_a_standard_error(folder: Path) -> None:
+    with pytest.raises(EvaluationError, match="texts=1 and prompts enough"):
+        replace(measures(folder), texts=1)
+
+
+def test_a_split_without_prompts_is_named(folder: Path) -> None:
+    found = measures(folder, prompts={"search": PROMPTS["search"]})
+
+    with pytest.raises(EvaluationError, match=r"for the split 'held_out', only for \['search'\]"):
+        found.measure("held_out")
 
 
 def test_a_tokenizer_that_cannot_chat_is_refused(folder: Path) -> None:

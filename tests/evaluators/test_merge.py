@@ -9,8 +9,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from moopt.errors import EvaluationError
+from moopt.evaluators.classifiers import ClassifierAccuracy
 from moopt.evaluators.merge import MergeEvaluator
+from moopt.merging.blocks import LayerGroups
+from moopt.merging.parametrizations import Independent
 from moopt.merging.recipe import MergeRecipe
+from moopt.merging.space import MergeSpace
 from moopt.study.evaluation import Context
 from moopt.study.trials import Trial
 from moopt.training.batches import batches_by_length, tokenized
@@ -33,14 +37,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def space(base: Path, *experts: Path, groups: tuple[str, ...] = ("lower", "upper")) -> MergeSpace:
+    return MergeSpace(
+        "task_arithmetic",
+        {folder.name: folder for folder in experts},
+        base=base,
+        coefficients=Independent(blocks=LayerGroups(groups)),
+    )
+
+
 def evaluator(models: Path) -> MergeEvaluator:
+    tables = {name: models / f"{name}.csv.gz" for name in EXPERTS}
     return MergeEvaluator(
-        base=models / "base",
-        experts={name: models / name for name in EXPERTS},
-        tables={name: models / f"{name}.csv.gz" for name in EXPERTS},
-        layer_groups=("lower", "upper"),
-        max_tokens=8,
-        batch_size=4,
+        space(models / "base", *(models / name for name in EXPERTS)),
+        ClassifierAccuracy(tables, max_tokens=8, batch_size=4),
     )
 
 
@@ -105,51 +115,15 @@ def test_making_an_evaluator_loads_nothing(tmp_path: Path, context: Context) -> 
         evaluate(trial(0, 0), context)
 
 
-def test_parameters_are_named_by_expert_and_group(models: Path) -> None:
-    assert evaluator(models).parameters == (
-        "films_lower",
-        "films_upper",
-        "mails_lower",
-        "mails_upper",
+def test_every_expert_needs_a_table(models: Path, context: Context) -> None:
+    tables = {"mails": models / "mails.csv.gz"}
+    evaluate = MergeEvaluator(
+        space(models / "base", models / "films", groups=("all",)),
+        ClassifierAccuracy(tables, max_tokens=8),
     )
 
-
-def test_coefficients_find_their_expert_and_group(models: Path) -> None:
-    parameters = {"mails_upper": 4, "films_lower": 1.0, "films_upper": 2.0, "mails_lower": 3.0}
-
-    assert evaluator(models).recipe(parameters).coefficients == {
-        "films": {"lower": 1.0, "upper": 2.0},
-        "mails": {"lower": 3.0, "upper": 4.0},
-    }
-
-
-def test_a_missing_coefficient_is_named(models: Path) -> None:
-    with pytest.raises(EvaluationError, match="a number as parameter 'films_upper', got None"):
-        evaluator(models).recipe({"films_lower": 0.1})
-
-
-def test_two_coefficients_of_one_name_are_refused(models: Path) -> None:
-    folders = {"a": models / "films", "a_b": models / "mails"}
-
-    with pytest.raises(EvaluationError, match="two coefficients share a name"):
-        MergeEvaluator(
-            base=models / "base",
-            experts=folders,
-            tables=folders,
-            layer_groups=("b_c", "c"),
-            max_tokens=8,
-        )
-
-
-def test_every_expert_needs_a_table(models: Path) -> None:
     with pytest.raises(EvaluationError, match=r"experts \['films'\], tables \['mails'\]"):
-        MergeEvaluator(
-            base=models / "base",
-            experts={"films": models / "films"},
-            tables={"mails": models / "mails.csv.gz"},
-            layer_groups=("all",),
-            max_tokens=8,
-        )
+        evaluate(Trial(0, {"films": 0.0}), context)
 
 
 def test_a_base_that_is_no_encoder_of_the_experts_is_refused(
@@ -164,15 +138,12 @@ def test_a_base_that_is_no_encoder_of_the_experts_is_refused(
         json.dumps(content | {"model_type": "electra", "embedding_size": 16})
     )
     evaluate = MergeEvaluator(
-        base=other,
-        experts={"films": models / "films"},
-        tables={"films": models / "films.csv.gz"},
-        layer_groups=("all",),
-        max_tokens=8,
+        space(other, models / "films", groups=("all",)),
+        ClassifierAccuracy({"films": models / "films.csv.gz"}, max_tokens=8),
     )
 
     with pytest.raises(EvaluationError, match="has no ElectraModel like the base"):
-        evaluate(Trial(0, {"films_all": 0.0}), context)
+        evaluate(Trial(0, {"films": 0.0}), context)
 
 
 def test_the_export_is_a_model_with_tokenizer_heads_and_recipe(
@@ -203,13 +174,10 @@ def test_the_export_holds_the_weights_that_were_measured(
 
     evaluate.export(trial(0.4, 0.9), tmp_path / "model")
 
+    tables = {name: models / f"{name}.csv.gz" for name in EXPERTS}
     again = MergeEvaluator(
-        base=tmp_path / "model",
-        experts={name: models / name for name in EXPERTS},
-        tables={name: models / f"{name}.csv.gz" for name in EXPERTS},
-        layer_groups=("lower", "upper"),
-        max_tokens=8,
-        batch_size=4,
+        space(tmp_path / "model", *(models / name for name in EXPERTS)),
+        ClassifierAccuracy(tables, max_tokens=8, batch_size=4),
     )
     assert again(trial(0, 0), context) == measured
 

@@ -4,9 +4,12 @@ from pathlib import Path
 import pytest
 
 from moopt.errors import EvaluationError
-from moopt.evaluators.language_models import LanguageModelMeasures
-from moopt.evaluators.merge_language_models import LanguageMergeEvaluator
+from moopt.evaluators.language_models import LanguageModelLosses, LanguageModelMeasures
+from moopt.evaluators.merge import MergeEvaluator
+from moopt.merging.blocks import LayerGroups
+from moopt.merging.parametrizations import Independent
 from moopt.merging.recipe import MergeRecipe
+from moopt.merging.space import MergeSpace
 from moopt.study.evaluation import Context
 from moopt.study.trials import Trial
 from moopt.training.transformers_models import load_language_model, load_tokenizer
@@ -32,16 +35,17 @@ def context(tmp_path: Path) -> Context:
     return Context("cpu", 0, tmp_path, logging.getLogger("moopt.tests"))
 
 
-def evaluator(models: Path) -> LanguageMergeEvaluator:
-    return LanguageMergeEvaluator(
+def evaluator(models: Path) -> MergeEvaluator:
+    space = MergeSpace(
+        "task_arithmetic",
+        {name: models / name for name in EXPERTS},
         base=models / "base",
-        experts={name: models / name for name in EXPERTS},
-        tables={name: models / f"{name}.csv.gz" for name in EXPERTS},
-        layer_groups=("lower", "upper"),
-        max_tokens=6,
-        texts=8,
-        prompts=PROMPTS,
-        longest_answer=5,
+        coefficients=Independent(blocks=LayerGroups(("lower", "upper"))),
+    )
+    tables = {name: models / f"{name}.csv.gz" for name in EXPERTS}
+    return MergeEvaluator(
+        space,
+        LanguageModelLosses(tables, prompts=PROMPTS, max_tokens=6, texts=8, longest_answer=5),
     )
 
 

@@ -1,47 +1,67 @@
 import json
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from moopt.errors import MergeError
-from moopt.merging.mergekit import mergekit_yaml
-from moopt.merging.recipe import MergeRecipe
+from moopt.merging.blocks import EveryLayer, EveryTensor, LayerGroups
+from moopt.merging.methods import METHODS
+from moopt.merging.methods.method import Base, Choice, Flag, Number, Option, Seed
+from moopt.merging.recipe import ByBlock, MergeRecipe, OptionValue
 
-NAMES = st.lists(st.text("abc_é\"'", min_size=1, max_size=4), min_size=1, max_size=3, unique=True)
-TENSORS = [
-    "embeddings.word.weight",
-    "encoder.layer.0.dense.weight",
-    "encoder.layer.1.dense.weight",
-    "pooler.weight",
-]
+NAMES = st.text("abc_é\"'", min_size=1, max_size=4)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+EXPERTS = {"films": "models/films", "mails": "models/mails"}
+
+
+@st.composite
+def by_block(draw: st.DrawFn, numbers: st.SearchStrategy[float]) -> ByBlock:
+    if draw(st.booleans()):
+        return draw(numbers)
+    return draw(st.dictionaries(NAMES, numbers, min_size=1, max_size=3))
+
+
+@st.composite
+def option_values(draw: st.DrawFn, option: Option, experts: list[str]) -> OptionValue:
+    match option:
+        case Flag():
+            return draw(st.booleans())
+        case Choice(words=words):
+            return draw(st.sampled_from(words))
+        case Seed():
+            return draw(st.integers(0, 2**40))
+        case Number(low=low, high=high):
+            numbers = st.floats(low, high, exclude_min=option.excludes_low)
+            if option.is_of_experts and draw(st.booleans()):
+                return {expert: draw(by_block(numbers)) for expert in experts}
+            if option.is_of_experts:
+                return draw(numbers)
+            return draw(by_block(numbers))
 
 
 @st.composite
 def recipes(draw: st.DrawFn) -> MergeRecipe:
-    experts, groups = draw(NAMES), draw(NAMES)
+    method = METHODS[draw(st.sampled_from(sorted(METHODS)))]
+    most = method.most_experts or 4
+    names = draw(st.lists(NAMES, min_size=method.fewest_experts, max_size=most, unique=True))
+    has_base = method.base is Base.REQUIRED or draw(st.booleans())
+    groups = tuple(draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)))
     return MergeRecipe(
-        base=draw(st.text(max_size=5)),
-        experts={name: draw(st.text(max_size=5)) for name in experts},
-        method="task_arithmetic",
-        layer_groups=tuple(groups),
-        coefficients={
-            name: {
-                group: draw(st.floats(allow_nan=False, allow_infinity=False)) for group in groups
-            }
-            for name in experts
+        method.name,
+        {name: draw(st.text(max_size=5)) for name in names},
+        base=draw(st.text(max_size=5)) if has_base else None,
+        coefficients={name: draw(by_block(FINITE)) for name in names}
+        if method.takes_coefficients
+        else {},
+        blocks=draw(st.sampled_from([LayerGroups(groups), EveryLayer(), EveryTensor()])),
+        options={
+            name: draw(option_values(option, names))
+            for name, option in method.options.items()
+            if draw(st.booleans())
         },
-    )
-
-
-def recipe(lower: float, upper: float, method: str = "task_arithmetic") -> MergeRecipe:
-    return MergeRecipe(
-        base="models/base",
-        experts={"mails": "models/mails"},
-        method=method,
-        layer_groups=("lower", "upper"),
-        coefficients={"mails": {"lower": lower, "upper": upper}},
+        dtype=draw(st.sampled_from([None, "float32", "bfloat16", "float16"])),
+        rounding_seed=draw(st.sampled_from([None, 0, 7])),
     )
 
 
@@ -50,82 +70,90 @@ def test_json_both_ways_gives_the_same_recipe(drawn: MergeRecipe) -> None:
     assert MergeRecipe.from_json(drawn.to_json()) == drawn
 
 
-@given(recipes())
-def test_coefficients_of_a_group_are_in_the_order_of_the_experts(drawn: MergeRecipe) -> None:
-    group = drawn.layer_groups[0]
+def test_what_is_left_out_of_the_json_has_its_usual_value() -> None:
+    text = '{"format": 2, "method": "model_stock", "base": "b", "experts": {"m": "m", "n": "n"}}'
 
-    expected = [drawn.coefficients[expert][group] for expert in drawn.experts]
-    assert list(drawn.for_group(group)) == expected
+    assert MergeRecipe.from_json(text) == MergeRecipe("model_stock", {"m": "m", "n": "n"}, base="b")
 
 
-def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(MergeError, match="unknown merge method 'ties'"):
-        recipe(0.1, 0.2, method="ties")
+def recipe(method: str = "task_arithmetic", **changes: object) -> MergeRecipe:
+    usual: dict[str, object] = {
+        "format": 2,
+        "method": method,
+        "base": "models/base",
+        "experts": EXPERTS,
+        "coefficients": {"films": 0.5, "mails": 0.5},
+    }
+    return MergeRecipe.from_json(json.dumps(usual | changes))
 
 
-def test_a_coefficient_must_be_finite() -> None:
-    with pytest.raises(MergeError, match="'mails' in group 'upper' must be a finite number"):
-        recipe(0.1, float("nan"))
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "ties2"}, "unknown merge method 'ties2'; there are .*'ties'"),
+        ({"dtype": "int8"}, "dtype is one of float32, bfloat16, float16; got 'int8'"),
+        ({"base": None}, "task_arithmetic merges task vectors and needs the base model"),
+        ({"experts": {}, "coefficients": {}}, "merges at least 1 experts, got 0"),
+        (
+            {"method": "model_stock", "coefficients": {}, "experts": {"m": "m"}},
+            "at least 2 .*got 1",
+        ),
+        ({"method": "slerp", "experts": {"m": "m"}}, "slerp merges 2 experts, got 1"),
+        ({"method": "sce"}, "sce takes no coefficients; leave them out"),
+        ({"coefficients": {"films": 1}}, "for films, mails; got them for films"),
+        ({"coefficients": {}}, "for films, mails; got them for none"),
+        (
+            {"coefficients": {"films": 1, "mails": {"upper": float("nan")}}},
+            "'mails' in block 'upper' must be a finite number",
+        ),
+        ({"coefficients": {"films": 1, "mails": "1"}}, "'mails' must be a number, got '1'"),
+        ({"coefficients": {"films": 1, "mails": True}}, "'mails' must be a number, got True"),
+        ({"coefficients": {"films": 1, "mails": {}}}, "'mails' names no block"),
+        ({"options": {"density": 0.2}}, "has no option 'density'; it has scale, normalize"),
+        ({"options": {"normalize": 1}}, "'normalize' is true or false, got 1"),
+        ({"options": {"scale": 11}}, "'scale' must lie between -10 and 10, got 11"),
+        (
+            {"method": "ties", "options": {"density": 0}},
+            "the option 'density' must be larger than 0",
+        ),
+        (
+            {"method": "ties", "options": {"density": {"films": 0.2}}},
+            "'density' must be given for films, mails; got them for films",
+        ),
+        (
+            {"method": "ties", "options": {"density": {"films": 0.2, "mails": {"upper": 2}}}},
+            "'density' of 'mails' in block 'upper' must lie between 0 and 1, got 2",
+        ),
+        (
+            {"method": "ties", "options": {"election": "none"}},
+            "'election' is one of weighted, unweighted; got 'none'",
+        ),
+        (
+            {"method": "dare_ties", "options": {"seed": 1.5}},
+            "'seed' is a whole number, got 1.5",
+        ),
+        ({"groups": ["all"]}, "a recipe has no 'groups'; it has base, blocks"),
+        ({"blocks": "all"}, 'blocks are "every_tensor"'),
+        ({"format": 3}, "has format 3, this version of moopt reads 2"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_told(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(MergeError, match=message):
+        recipe(**changes)
 
 
-def test_every_group_needs_a_coefficient() -> None:
-    with pytest.raises(MergeError, match="given for lower, upper; got them for lower"):
-        MergeRecipe("b", {"m": "m"}, "task_arithmetic", ("lower", "upper"), {"m": {"lower": 1.0}})
-
-
-def test_a_recipe_without_experts_is_refused() -> None:
-    with pytest.raises(MergeError, match="at least one expert"):
-        MergeRecipe("b", {}, "task_arithmetic", ("all",), {})
-
-
-def test_equal_layer_groups_are_refused() -> None:
-    with pytest.raises(MergeError, match="distinct names"):
-        MergeRecipe("b", {"m": "m"}, "task_arithmetic", ("all", "all"), {"m": {"all": 1.0}})
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 1, "base": "b", "experts": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"format": 2}',
+        '{"format": 2, "method": "ties", "base": "b", "experts": 3}',
+        '{"format": 2, "method": "ties", "base": "b", "experts": {}, "coefficients": 3}',
+        '{"format": 2, "method": "ties", "base": "b", "experts": {}, "options": [[1]]}',
+    ],
+)
 def test_text_that_is_no_recipe_is_refused(text: str) -> None:
     with pytest.raises(MergeError, match="not a merge recipe"):
         MergeRecipe.from_json(text)
-
-
-def test_a_recipe_of_a_later_format_is_refused() -> None:
-    content = json.loads(recipe(0.1, 0.2).to_json())
-
-    with pytest.raises(MergeError, match="has format 2, this version of moopt reads 1"):
-        MergeRecipe.from_json(json.dumps(content | {"format": 2}))
-
-
-def test_mergekit_is_told_the_value_of_every_layer_and_of_the_rest() -> None:
-    configuration = yaml.safe_load(mergekit_yaml(recipe(1e-5, 0.75), TENSORS))
-
-    assert configuration["merge_method"] == "task_arithmetic"
-    assert configuration["base_model"] == "models/base"
-    assert configuration["parameters"] == {"normalize": False, "lambda": 1.0}
-    assert configuration["models"] == [
-        {
-            "model": "models/mails",
-            "parameters": {
-                "weight": [
-                    {"filter": "embeddings.word.weight", "value": 1e-5},
-                    {"filter": "encoder.layer.0.", "value": 1e-5},
-                    {"filter": "encoder.layer.1.", "value": 0.75},
-                    {"filter": "pooler.weight", "value": 0.75},
-                    {"value": 0.75},
-                ]
-            },
-        }
-    ]
-
-
-@given(recipes())
-def test_mergekit_reads_every_number_exactly(drawn: MergeRecipe) -> None:
-    tensors = [f"h.{layer}.w" for layer in range(len(drawn.layer_groups))]
-
-    configuration = yaml.safe_load(mergekit_yaml(drawn, tensors))
-
-    read = [
-        [rule["value"] for rule in model["parameters"]["weight"][:-1]]
-        for model in configuration["models"]
-    ]
-    assert read == [list(by_group.values()) for by_group in drawn.coefficients.values()]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from moopt.evaluators.classifiers import ClassifierAccuracy
 from moopt.evaluators.merge import MergeEvaluator
 from moopt.study.evaluation import Context
 from moopt.study.loading import load_study_file
@@ -29,14 +30,7 @@ def test_the_study_starts_with_base_experts_and_averages() -> None:
     study = load_study_file(ROOT / "studies" / "merge_minilm.py").study
 
     sums = [sum(float(str(value)) for value in point.values()) for point in study.start_with]
-    groups = len(merge_minilm.LAYER_GROUPS)
-    assert sums == pytest.approx([0, groups, groups, groups, groups, 0.9 * groups])
-
-
-def test_the_study_asks_for_what_the_evaluator_needs() -> None:
-    parameters = [parameter.name for parameter in merge_minilm.study.parameters]
-
-    assert tuple(parameters) == merge_minilm.evaluate.parameters
+    assert sums == pytest.approx([0, 2, 2, 2, 2, 1.8])
 
 
 def shortened(table: Path, folder: Path) -> Path:
@@ -67,12 +61,11 @@ def few_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExpertSet:
 def test_real_weights_are_tuned_merged_measured_and_exported(
     few_texts: ExpertSet, tmp_path: Path
 ) -> None:
+    space = replace(
+        merge_minilm.space, base=few_texts.base_folder, experts=few_texts.expert_folders
+    )
     evaluate = MergeEvaluator(
-        base=few_texts.base_folder,
-        experts=few_texts.expert_folders,
-        tables=few_texts.tasks,
-        layer_groups=merge_minilm.LAYER_GROUPS,
-        max_tokens=merge_minilm.MAX_TOKENS,
+        space, ClassifierAccuracy(few_texts.tasks, max_tokens=merge_minilm.MAX_TOKENS)
     )
     trial = Trial(4, merge_minilm.study.start_with[4])
     context = Context("cpu", 0, tmp_path, logging.getLogger("moopt.tests"))

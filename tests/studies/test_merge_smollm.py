@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from moopt.evaluators.merge_language_models import LanguageMergeEvaluator
+from moopt.evaluators.language_models import LanguageModelLosses
+from moopt.evaluators.merge import MergeEvaluator
 from moopt.study.evaluation import Context
 from moopt.study.loading import load_study_file
 from moopt.study.trials import Trial
@@ -31,14 +32,7 @@ def test_the_study_starts_with_base_experts_and_averages() -> None:
     study = load_study_file(ROOT / "studies" / "merge_smollm.py").study
 
     sums = [sum(float(str(value)) for value in point.values()) for point in study.start_with]
-    groups = len(merge_smollm.LAYER_GROUPS)
-    assert sums == pytest.approx([0, groups, groups, groups, 2 * groups])
-
-
-def test_the_study_asks_for_what_the_evaluator_needs() -> None:
-    parameters = [parameter.name for parameter in merge_smollm.study.parameters]
-
-    assert tuple(parameters) == merge_smollm.evaluate.parameters
+    assert sums == pytest.approx([0, 2, 2, 2, 1.2])
 
 
 def test_no_prompt_is_in_two_splits() -> None:
@@ -66,15 +60,18 @@ def two_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExpertSet:
 def test_real_weights_are_converted_tuned_merged_measured_and_exported(
     two_steps: ExpertSet, tmp_path: Path
 ) -> None:
-    evaluate = LanguageMergeEvaluator(
-        base=two_steps.base_folder,
-        experts=two_steps.expert_folders,
-        tables=two_steps.tasks,
-        layer_groups=merge_smollm.LAYER_GROUPS,
-        max_tokens=merge_smollm.MAX_TOKENS,
-        texts=4,
-        prompts={"search": merge_smollm.PROMPTS["search"][:2]},
-        longest_answer=12,
+    space = replace(
+        merge_smollm.space, base=two_steps.base_folder, experts=two_steps.expert_folders
+    )
+    evaluate = MergeEvaluator(
+        space,
+        LanguageModelLosses(
+            two_steps.tasks,
+            prompts={"search": merge_smollm.PROMPTS["search"][:2]},
+            max_tokens=merge_smollm.MAX_TOKENS,
+            texts=4,
+            longest_answer=12,
+        ),
     )
     context = Context("cpu", 0, tmp_path, logging.getLogger("moopt.tests"))
     base, merge = (Trial(number, merge_smollm.study.start_with[number]) for number in (0, 3))

@@ -1,8 +1,8 @@
 """How surprising texts are to a language model.
 
-Searched is the logarithm of perplexity, which is the mean loss of a token in nats. Along a scaling
-coefficient it is close to a parabola, which a surrogate models well from few trials. Perplexity is
-its exponential, of which one broken merge would dwarf all the others.
+Searched is the logarithm of perplexity, which is the mean loss of a token in nats. Over scaling
+coefficients it is closer to a quadratic than perplexity, its exponential, so that a surrogate
+predicts it better, and one broken merge does not dwarf all the others.
 """
 
 import math
@@ -28,9 +28,3 @@ def log_perplexity(losses: Float[Tensor, " n"], tokens: Int[Tensor, " n"]) -> tu
     mean = (losses.sum() / lengths.sum()).item()
     squares = (losses - mean * lengths).square().sum().item() / (count - 1)
     return mean, math.sqrt(squares * count) / lengths.sum().item()
-
-
-def perplexity(log_mean: float, standard_error: float) -> tuple[float, float]:
-    """Return a perplexity and its standard error from those of its logarithm."""
-    mean = math.exp(log_mean)
-    return mean, mean * standard_error

@@ -6,6 +6,7 @@ again, and a search over densities compares them with the same random numbers.
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 import torch
@@ -104,33 +105,41 @@ def della_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float
 
     Source: Deep, Bhardwaj and Poria, "DELLA-Merging: Reducing Interference in Model Merging through
     Magnitude-Based Sampling", 2024. `window` is their code's epsilon, half that of the paper.
-
-    Raises:
-        MergeError: A probability would not be between 0 and 1.
     """
     del cut
     start = piece.base.float()
+    is_divided = settings.words["rescale"] == "inverse"
     masked = []
     for index, (expert, key) in enumerate(zip(piece.experts, keys, strict=True)):
         density = float(settings.of_experts["density"][0, index])
         window = float(settings.of_experts["window"][0, index])
         if density >= 1:
-            masked.append(expert)
+            masked.append(expert.float() if is_divided else expert)  # one dtype for all tensors
             continue
-        if not 0 < density - window <= density + window < 1:
-            raise MergeError(
-                "DELLA keeps numbers with probabilities from density - window to density + window, "
-                f"which must lie between 0 and 1; got density {density:g} and window {window:g}; "
-                f"use a window below {min(density, 1 - density):g}"
-            )
         vector = expert.float() - start
         probability = _by_rank(vector.view(-1, piece.row), density, window).view(-1)
-        if settings.words["rescale"] == "inverse":
+        if is_divided:
             keep = uniforms(key, len(expert), piece.start, expert.device) < probability
             masked.append(start + torch.where(keep, vector / probability.float(), 0.0))
         else:
             masked.append(_kept(piece, expert, key, probability))
     return masked
+
+
+def della_check(settings: Settings) -> None:
+    """Refuse probabilities that are not between 0 and 1.
+
+    Raises:
+        MergeError: A density, unless it is 1, is not further from 0 and 1 than its window.
+    """
+    density, window = settings.of_experts["density"], settings.of_experts["window"]
+    is_wrong = (density < 1) & (window >= np.minimum(density, 1 - density))
+    for own, wide in zip(density[is_wrong].tolist(), window[is_wrong].tolist(), strict=True):
+        raise MergeError(
+            "DELLA keeps numbers with probabilities from density - window to density + window, "
+            f"which must lie between 0 and 1; got density {own:g} and window {wide:g}; use a "
+            f"window below {min(own, 1 - own):g}"
+        )
 
 
 def sce_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float) -> list[Tensor]:
@@ -139,7 +148,7 @@ def sce_mask(piece: Piece, settings: Settings, keys: Sequence[int], cut: float) 
     if cut == 0:
         return list(piece.experts)
     keep = _variance(piece) >= cut
-    return [torch.where(keep, each, piece.base.to(each.dtype)) for each in piece.experts]
+    return [torch.where(keep, each, piece.base) for each in piece.experts]
 
 
 def sce_cut(pieces: Pieces, settings: Settings) -> float:
@@ -159,14 +168,15 @@ def _kept(piece: Piece, expert: Tensor, key: int, probability: Tensor | float) -
     if isinstance(probability, float) and probability >= 1:
         return expert
     keep = uniforms(key, len(expert), piece.start, expert.device) < probability
-    return torch.where(keep, expert, piece.base.to(expert.dtype))
+    return torch.where(keep, expert, piece.base)  # in the wider dtype: both are exact in it
 
 
 def _variance(piece: Piece) -> Tensor:
     start = piece.base.float()
     vectors = [each.float() - start for each in piece.experts]
-    mean = torch.stack(vectors).sum(dim=0) / len(vectors)
-    return torch.stack([(each - mean).square() for each in vectors]).sum(dim=0) / len(vectors)
+    # One after the other: PyTorch's own sum takes another order where a piece ends.
+    mean = reduce(torch.add, vectors) / len(vectors)
+    return reduce(torch.add, [(each - mean).square() for each in vectors]) / len(vectors)
 
 
 def _by_rank(vector: Float[Tensor, "r w"], density: float, window: float) -> Float[Tensor, "r w"]:
@@ -220,7 +230,7 @@ DELLA = Method(
         "normalize": Flag(default=True),
         "election": ELECTION,
     },
-    mask=Mask(della_mask, _ones),
+    mask=Mask(della_mask, _ones, check=della_check),
 )
 DELLA_LINEAR = Method(
     "della_linear",
@@ -228,7 +238,7 @@ DELLA_LINEAR = Method(
     Base.REQUIRED,
     dare_linear_terms,
     options={**_OPTIONS, "window": _WINDOW},
-    mask=Mask(della_mask, _ones),
+    mask=Mask(della_mask, _ones, check=della_check),
 )
 SCE = Method(
     "sce",

@@ -192,6 +192,9 @@ class Mask:
     cut: Callable[[Pieces, Settings], float] | None = None
     """Returns a bound for the whole tensor. None: the mask needs none and is given 0."""
 
+    check: Callable[[Settings], None] | None = None
+    """Raises MergeError for options that do not go together. None: all of them do."""
+
 
 @dataclass(frozen=True, slots=True)
 class WholeTensor:
