@@ -59,7 +59,7 @@ def read_document(text: str) -> Document:
     """
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise MergeError(f"this is not a mergekit configuration: {reason}") from error
     if not isinstance(content, dict) or "merge_method" not in content:
@@ -183,7 +183,7 @@ def _check_tokenizer(content: Mapping[object, object], base: str | None) -> None
                 f"{AS_IT_IS}, with every token that it has; write `tokenizer_source: base` instead "
                 f"of `tokenizer: {other}`"
             )
-    if source not in {None, "base", base}:
+    if source not in (None, "base", base):
         raise MergeError(
             f"moopt does not build the tokenizer {source!r}: {AS_IT_IS} from the base, and all "
             "models must have its vocabulary; write `tokenizer_source: base`, or bring the models "

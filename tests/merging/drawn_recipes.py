@@ -1,6 +1,7 @@
 """Recipes of every method that mergekit has, with numbers that differ in every way they can."""
 
 import math
+from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ BLOCKS: tuple[Blocks, ...] = (
     EveryTensor(),
 )
 FOLDERS = ("/models/a", "/models/b", "org/c", "/é/d: 'e'", '/f "+g@h#', "org/i@v1.0")
-EXACT = {"election": "weighted", "scale": 1.0}
+EXACT: Mapping[str, str | float] = {"election": "weighted", "scale": 1.0}
 """What mergekit has no choice in; the scale for SCE only."""
 
 

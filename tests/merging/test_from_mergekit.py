@@ -274,11 +274,15 @@ REFUSED = {
     "a: [": "this is not a mergekit configuration: while parsing",
     "- 1": "it has no `merge_method`",
     with_lines("normalise: true"): "a configuration has no 'normalise'; it has base_model,",
-    with_lines("parameters: {lamda: 1}"): "ties has no parameter 'lamda' that mergekit reads; it",
+    with_lines(
+        "parameters: {lambdas: 1}"
+    ): "ties has no parameter 'lambdas' that mergekit reads; it",
     with_lines("modules: {text: {}}"): "write `models` instead of `modules`",
     with_lines("chat_template: auto"): "leave `chat_template` out",
     with_lines("slices: []"): "either `models` or `slices`",
     with_lines("tokenizer_source: union"): "bring the models to one vocabulary first",
+    with_lines("tokenizer_source: {model: a}"): "moopt does not build the tokenizer",
+    with_lines("dtype: 2001-99-99"): "this is not a mergekit configuration: month must be",
     with_lines("tokenizer: {source: union}"): "write `tokenizer_source: base`",
     with_lines("tokenizer: {source: base, pad_to_multiple_of: 8}"): "with every token that it has",
     with_lines("out_dtype: float64"): "moopt writes float32, bfloat16, float16, not 'float64'",

@@ -19,7 +19,7 @@ from tests.merging.oracle.tiny_families import EXPERTS, Family, write_family
 
 pytestmark = pytest.mark.slow
 
-PARTS = {"norms": "norm", "attention": "(?i)attention|attn", "mlp": ""}
+PARTS = {"norms": "(?i)norm", "attention": "(?i)attention|attn", "mlp": ""}
 BLOCKS = LayerGroups(("lower", "upper"), parts=PARTS)
 COEFFICIENTS: Mapping[str, float | Mapping[str, float]] = {
     "first": 0.3,
