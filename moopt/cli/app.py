@@ -26,6 +26,7 @@ COMMANDS = {
     "merge": "Merge models by a recipe, without a search.",
     "report": "Write one HTML file with figures and tables that opens offline.",
     "trials": "List the trials.",
+    "benchmark": "Measure how fast moopt is on this machine.",
     "studies": "List the study files in ./studies and the studies in the store.",
 }
 """What each command is for. Its function has its name and lies in a module of its name."""

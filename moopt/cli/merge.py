@@ -1,15 +1,21 @@
 """`moopt merge`: models merged by a recipe, without a search."""
 
-import enum
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from moopt.cli.display import print_json
 from moopt.cli.errors import WrongRecipeError
+from moopt.cli.merge_options import (
+    DtypeOption,
+    FolderOption,
+    FormatOption,
+    JsonOption,
+    MergekitOption,
+    OverwriteOption,
+    RecipeArgument,
+    ShardSizeOption,
+)
 from moopt.cli.options import PointFormat
 from moopt.cli.steps import print_line, steps
 from moopt.cli.target_folder import appearing, check_new_or_empty
@@ -31,72 +37,16 @@ UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**2
 """Bytes in what a size is given in."""
 
 
-class Dtype(enum.StrEnum):
-    """What merged weights are written in."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-
-
 def merge(
-    recipe: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RECIPE",
-            help="A merge recipe: JSON of moopt, or a mergekit configuration (.yml, .yaml).",
-            show_default=False,
-        ),
-    ],
+    recipe: RecipeArgument,
     *,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            "--to",
-            metavar="DIR",
-            help="The folder to write, such as models/merged. It must be new or empty.",
-            show_default=False,
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace a folder that an earlier `moopt merge` wrote."),
-    ] = False,
-    dtype: Annotated[
-        Dtype | None,
-        typer.Option(
-            "--dtype",
-            help="Write the weights so, whatever the recipe says.",
-            show_default="the recipe's, else that of the base",
-        ),
-    ] = None,
-    shard_size: Annotated[
-        str,
-        typer.Option(
-            "--shard-size", metavar="SIZE", help="Most weights in one file, such as 500MB."
-        ),
-    ] = "5GB",
-    json: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", metavar="FILE", help="Also write the recipe as JSON.", show_default=False
-        ),
-    ] = None,
-    mergekit: Annotated[
-        Path | None,
-        typer.Option(
-            "--mergekit",
-            metavar="FILE",
-            help="Also write the recipe as a mergekit configuration.",
-            show_default=False,
-        ),
-    ] = None,
-    format_: Annotated[
-        PointFormat,
-        typer.Option(
-            "--format", help="What is said at the end: to a reader, or to programs: json."
-        ),
-    ] = PointFormat.TABLE,
+    to: FolderOption = None,
+    overwrite: OverwriteOption = False,
+    dtype: DtypeOption = None,
+    shard_size: ShardSizeOption = "5GB",
+    json: JsonOption = None,
+    mergekit: MergekitOption = None,
+    format_: FormatOption = PointFormat.TABLE,
 ) -> None:
     """Merge models by a recipe, without a search.
 

@@ -30,6 +30,8 @@ PAPERS: Mapping[str, str] = {
     "[Yadav et al., 2023](https://arxiv.org/abs/2306.01708)",
     "sce": "[Wan et al., 2024](https://arxiv.org/abs/2408.07990)",
     "model_stock": "[Jang et al., 2024](https://arxiv.org/abs/2403.19522)",
+    "fisher": "[Matena and Raffel, 2022](https://arxiv.org/abs/2111.09832)",
+    "regmean": "[Jin et al., 2023](https://arxiv.org/abs/2212.09849)",
 }
 """Where each method comes from."""
 
@@ -128,7 +130,9 @@ def _models(recipe: MergeRecipe) -> str:
         for name, model in recipe.experts.items()
     ]
     text = f"## Models\n\n{markdown_table(('name', 'model', 'coefficient'), rows, right=2)}"
-    options = [(f"`{name}`", _option(value)) for name, value in recipe.options.items()]
+    options = [
+        (f"`{name}`", _option(value, recipe.experts)) for name, value in recipe.options.items()
+    ]
     if options:
         text += f"\n\n{markdown_table(('option', 'value'), options, right=1)}"
     return text
@@ -150,6 +154,7 @@ def _making(folder: Path, recipe: MergeRecipe) -> str:
         recipe,
         base=None if recipe.base is None else _name(recipe.base),
         experts={name: _name(model) for name, model in recipe.experts.items()},
+        statistics={name: Path(file).name for name, file in recipe.statistics.items()},
     ).to_json()
     if shown.count("\n") < MOST_LINES:
         lines += ["", "```json", shown, "```"]
@@ -174,7 +179,9 @@ def _number(value: ByBlock | None) -> str:
     return f"{value:g}"
 
 
-def _option(value: OptionValue) -> str:
-    if isinstance(value, Mapping):
-        return "differs, see the recipe"
-    return f"`{json.dumps(value)}`"
+def _option(value: OptionValue, experts: Mapping[str, str]) -> str:
+    if not isinstance(value, Mapping):
+        return f"`{json.dumps(value)}`"
+    if set(value) == set(experts):
+        return ", ".join(f"{name} {_number(each)}" for name, each in value.items())
+    return _number({name: each for name, each in value.items() if isinstance(each, float | int)})

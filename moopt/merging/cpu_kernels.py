@@ -50,6 +50,15 @@ def trimmed_sum_kernel() -> Kernel:
     return _compiled(_trimmed_sum)
 
 
+@cache
+def random_bits_kernel() -> Kernel:
+    """Return the kernel of `moopt.merging.random_bits.random_bits`: `(out, key, start)`.
+
+    It fills an array of 32-bit unsigned integers with the bits of consecutive places.
+    """
+    return _compiled(_random_bits)
+
+
 def _compiled(function: Kernel) -> Kernel:
     kernel: Kernel = numba.njit(nogil=True, error_model="numpy")(function)
     return kernel
@@ -139,3 +148,19 @@ def _trimmed_sum(
             if is_normalized:
                 total = total / (divisor if abs(divisor) >= TINY else ONE)
             out[row, place] = start + factor * total
+
+
+@typing.no_type_check
+def _random_bits(out: Array, key: np.uint32, start: np.uint64) -> None:
+    for index in range(len(out)):
+        place = np.uint32(start + np.uint64(index))
+        bits = np.uint32(place * np.uint32(0x9E3779B9) + key)
+        for turn in range(2):
+            bits = np.uint32(bits ^ (bits >> np.uint32(16)))
+            bits = np.uint32(bits * np.uint32(0x7FEB352D))
+            bits = np.uint32(bits ^ (bits >> np.uint32(15)))
+            bits = np.uint32(bits * np.uint32(0x846CA68B))
+            bits = np.uint32(bits ^ (bits >> np.uint32(16)))
+            if turn == 0:
+                bits = np.uint32(bits ^ key)
+        out[index] = bits

@@ -22,7 +22,7 @@ from moopt.merging.tensor_facts import TensorSource
 from moopt.merging.writing import SHARD_SIZE, copy_companions, write_model_weights
 
 Report = Callable[[str, float], None]
-"""Takes what is being done, as `topic: detail`, and the share of the topic that is done, 0 to 1."""
+"""Takes a topic and, behind a colon, a detail; and the share of the topic that is done, 0 to 1."""
 
 
 def write_merge(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moopt.errors import MergeError
+from moopt.merging.adapter_config import ADAPTER_CONFIG
 from moopt.merging.card import CARD, MERGEKIT, RECIPE, merge_card
 from moopt.merging.checkpoint import INDEX, open_checkpoint
 from moopt.merging.engine import Report, write_merge
@@ -85,7 +86,14 @@ def mergekit_of(located: LocatedRecipe) -> str:
     }
     only = stored.pop() if len(stored) == 1 else None
     return mergekit_yaml(
-        located.named, tensors_in(reference), stored_dtype=only if only in DTYPES else None
+        located.named,
+        tensors_in(reference),
+        stored_dtype=only if only in DTYPES else None,
+        adapters=[
+            name
+            for name, folder in located.here.experts.items()
+            if (Path(folder) / ADAPTER_CONFIG).is_file()
+        ],
     )
 
 

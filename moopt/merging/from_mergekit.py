@@ -191,7 +191,7 @@ class _Reader:
         if number is None:
             raise MergeError(
                 f"{self.document.method} needs {name!r} for every tensor and every model; give it "
-                "under `parameters`, after a list of conditions without a filter"
+                "under `parameters`, and let a list of conditions end with one without a filter"
             )
         if isinstance(number, bool | str):
             raise MergeError(f"{name!r} is a number, got {number!r}")

@@ -42,8 +42,8 @@ def locate_models(recipe: MergeRecipe, folder: Path) -> LocatedRecipe:
         MergeError: A model is neither a folder nor in the hub's cache.
     """
     return LocatedRecipe(
-        here=_with_models(recipe, lambda model: str(locate(model, folder))),
-        named=_with_models(recipe, lambda model: _name(model, folder)),
+        here=_with_models(recipe, lambda model: str(locate(model, folder)), folder),
+        named=_with_models(recipe, lambda model: _name(model, folder), folder),
     )
 
 
@@ -70,11 +70,14 @@ def locate(model: str, folder: Path) -> Path:
     raise MergeError(f"there is no folder {model!r}; {searched}")
 
 
-def _with_models(recipe: MergeRecipe, find: Callable[[str], str]) -> MergeRecipe:
+def _with_models(recipe: MergeRecipe, find: Callable[[str], str], folder: Path) -> MergeRecipe:
     return replace(
         recipe,
         base=None if recipe.base is None else find(recipe.base),
         experts={name: find(model) for name, model in recipe.experts.items()},
+        statistics={
+            name: str(_statistics(file, folder)) for name, file in recipe.statistics.items()
+        },
     )
 
 
@@ -84,8 +87,17 @@ def _name(model: str, folder: Path) -> str:
 
 
 def _folder(model: str, folder: Path) -> Path | None:
-    path = Path(model).expanduser()
-    return next((each.resolve() for each in (folder / path, path) if each.is_dir()), None)
+    return next((each for each in _places(model, folder) if each.is_dir()), None)
+
+
+def _statistics(file: str, folder: Path) -> Path:
+    places = _places(file, folder)
+    return next((each for each in places if each.is_file()), places[0])
+
+
+def _places(name: str, folder: Path) -> tuple[Path, Path]:
+    path = Path(name).expanduser()
+    return (folder / path).resolve(), path.resolve()
 
 
 def _cached(model: str) -> Path | None:

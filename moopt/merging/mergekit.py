@@ -7,7 +7,7 @@ tensors of a rare kind.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,11 @@ OF_ONE_SIZE = 1e-9
 
 
 def mergekit_yaml(
-    recipe: MergeRecipe, tensors: Iterable[str], *, stored_dtype: str | None = None
+    recipe: MergeRecipe,
+    tensors: Iterable[str],
+    *,
+    stored_dtype: str | None = None,
+    adapters: Collection[str] = (),
 ) -> str:
     """Return the text of a mergekit configuration.
 
@@ -52,23 +56,33 @@ def mergekit_yaml(
         tensors: Names of the merged tensors.
         stored_dtype: What the merged weights are rounded to if the recipe does not say. None:
             mergekit leaves them in float32.
+        adapters: The experts that are adapters of the base.
 
     Raises:
-        MergeError: mergekit would compute something else: a vote without weights where the
-            coefficients differ, DELLA whose numbers are divided by their own probabilities, SCE
-            with a scale, or one folder as two models. Or there are no tensors.
+        MergeError: mergekit does not have the method, or would compute something else: a vote
+            without weights where the coefficients differ, DELLA whose numbers are divided by their
+            own probabilities, SCE with a scale, or one folder as two models. Or there are no
+            tensors.
     """
+    if recipe.method not in DIALECTS:
+        raise MergeError(f"mergekit does not have the method {recipe.method!r}")
     names = list(tensors)
     settings = settings_of(recipe, names)
     written = _Writer(recipe, settings, names)
     written.check()
     lines = ["# Written by moopt.", *(f"# {each}" for each in written.remarks())]
     lines.append(f"merge_method: {recipe.method}")
+    models = {
+        folder: _adapted(recipe.base, folder)
+        if recipe.base and name in adapters
+        else _model(folder)
+        for name, folder in recipe.experts.items()
+    }
     if written.base is not None:
-        lines.append(f"base_model: {_model(written.base)}")
+        lines.append(f"base_model: {models.get(written.base) or _model(written.base)}")
     lines.append("models:")
-    for index, model in enumerate(recipe.experts.values()):
-        lines.append(f"  - model: {_model(model)}")
+    for index, model in enumerate(models.values()):
+        lines.append(f"  - model: {model}")
         lines += _section(written.of_expert(index), "    ")
     lines += _section(written.of_merge(), "")
     lines.append("dtype: float32")
@@ -213,6 +227,10 @@ def _model(name: str) -> str:
     if any(sign in name for sign in ADDITIONS) and not REVISION.fullmatch(name):
         return f"{{model: {{path: {_quoted(name)}}}}}"
     return _quoted(name)
+
+
+def _adapted(model: str, adapter: str) -> str:
+    return f"{{model: {{path: {_quoted(model)}}}, lora: {{path: {_quoted(adapter)}}}}}"
 
 
 def _quoted(text: str) -> str:

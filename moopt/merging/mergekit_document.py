@@ -59,7 +59,7 @@ def read_document(text: str) -> Document:
     """
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise MergeError(f"this is not a mergekit configuration: {reason}") from error
     if not isinstance(content, dict) or "merge_method" not in content:
@@ -74,17 +74,18 @@ def read_document(text: str) -> Document:
     base = _optional_model(content, "base_model")
     shared = [_scope("the configuration", content.get("parameters"))]
     if is_sliced:
-        own_base, own, sources = _slice(content["slices"])
-        base, shared = own_base or base, [own, *shared]
+        base, own, sources = _slice(content["slices"], base)
+        shared = [own, *shared]
     else:
-        sources = [_source("a model", each, set()) for each in _list("models", content["models"])]
+        listed = _list("models", content["models"])
+        sources = [_source("a model", each, set(), base) for each in listed]
     _check_tokenizer(content, base)
     return Document(
         str(content["merge_method"]), base, sources, shared, _dtype(content, ("out_dtype", "dtype"))
     )
 
 
-def _slice(content: object) -> tuple[str | None, Scope, list[Source]]:
+def _slice(content: object, base: str | None) -> tuple[str | None, Scope, list[Source]]:
     slices = _list("slices", content)
     if len(slices) != 1:
         raise MergeError(
@@ -94,22 +95,20 @@ def _slice(content: object) -> tuple[str | None, Scope, list[Source]]:
     match slices[0]:
         case {"sources": listed, **rest}:
             _check_keys("a slice", rest, {"parameters", "base_model"})
+            base = _optional_model(rest, "base_model") or base
             sources = [
-                _source("a source", each, {"layer_range"}) for each in _list("sources", listed)
+                _source("a source", each, {"layer_range"}, base)
+                for each in _list("sources", listed)
             ]
-            return (
-                _optional_model(rest, "base_model"),
-                _scope("a slice", rest.get("parameters")),
-                sources,
-            )
+            return base, _scope("a slice", rest.get("parameters")), sources
     raise MergeError(f"a slice lists `sources`, got {slices[0]!r}")
 
 
-def _source(what: str, content: object, more: set[str]) -> Source:
+def _source(what: str, content: object, more: set[str], base: str | None) -> Source:
     if not isinstance(content, dict) or "model" not in content:
         raise MergeError(f"{what} has a `model`, got {content!r}")
     _check_keys(what, content, {"model", "parameters"} | more)
-    model = _model(content["model"])
+    model = _model(content["model"], base)
     layers = None
     if "layer_range" in more:
         match content.get("layer_range"):
@@ -124,18 +123,21 @@ def _optional_model(content: Mapping[object, object], key: str) -> str | None:
     return None if content.get(key) is None else _model(content[key])
 
 
-def _model(content: object) -> str:
-    """Return the folder or the hub's name of a model."""
+def _model(content: object, base: str | None = None) -> str:
+    """Return the folder or the hub's name of a model, or of an adapter if it is one of the base."""
     match content:
         case str(text) if "+" in text:
-            raise _adapter(text)
+            model, _, adapter = text.partition("+")
+            return _adapter(model, adapter, base)
         case str(text):
             return text
         case {"model": inner, **rest}:
-            if rest.get("lora") is not None:
-                raise _adapter(f"{inner} with {rest['lora']}")
             _check_keys("a model", rest, {"lora"})
-            return inner if isinstance(inner, str) else _path(inner)
+            model = inner if isinstance(inner, str) else _path(inner)
+            lora = rest.get("lora")
+            if lora is None:
+                return model
+            return _adapter(model, lora if isinstance(lora, str) else _path(lora), base)
     raise MergeError(f"a model is a folder or a name on a hub, got {content!r}")
 
 
@@ -148,12 +150,14 @@ def _path(content: object) -> str:
     raise MergeError(f"a model is a folder or a name on a hub, got {content!r}")
 
 
-def _adapter(text: str) -> MergeError:
-    return MergeError(
-        f"{text!r} is a model with an adapter, and moopt merges whole models; merge the adapter "
-        "into its model first (in peft `merge_and_unload`, then `save_pretrained`) and name that "
-        "folder"
-    )
+def _adapter(model: str, adapter: str, base: str | None) -> str:
+    if model != base:
+        raise MergeError(
+            f"{adapter!r} is an adapter of {model!r}, and moopt takes adapters of the base model "
+            f"only, which is {base!r}; merge it into its model first (in peft `merge_and_unload`, "
+            "then `save_pretrained`) and name that folder"
+        )
+    return adapter
 
 
 def _scope(where: str, content: object) -> Scope:
@@ -179,7 +183,7 @@ def _check_tokenizer(content: Mapping[object, object], base: str | None) -> None
                 f"{AS_IT_IS}, with every token that it has; write `tokenizer_source: base` instead "
                 f"of `tokenizer: {other}`"
             )
-    if source not in {None, "base", base}:
+    if source not in (None, "base", base):
         raise MergeError(
             f"moopt does not build the tokenizer {source!r}: {AS_IT_IS} from the base, and all "
             "models must have its vocabulary; write `tokenizer_source: base`, or bring the models "

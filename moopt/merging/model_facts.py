@@ -1,6 +1,6 @@
 """The facts of all tensors of a resident model, one row of a table each, kept for a search."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -113,11 +113,12 @@ class MaskedFacts:
         settings: Settings,
         names: Sequence[str],
     ) -> None:
-        """Make the masked experts and compute what can be asked."""
+        """Make the masked experts; what can be asked of them is computed when it is."""
         layout = resident.layout
         self._counts = np.array([source.count for source in sources])
         self.experts: list[Tensor] = [torch.empty(0)] * len(names)
-        self._squares, self._factors = [], []
+        self._masked: list[MaskedTensor] = []
+        self._tables: dict[str, Table] = {}
         for index, (name, source) in enumerate(zip(layout.names, sources, strict=True)):
             keys = mask_keys(settings.seed, name, names)
             masked = MaskedTensor(source, mask, settings.at(index), keys)
@@ -129,8 +130,7 @@ class MaskedFacts:
                         )
                     target = layout.numbers(self.experts[place], name)
                     target[piece.start : piece.start + len(numbers)] = numbers
-            self._factors.append(masked.rescale())
-            self._squares.append(masked.mean_squares())
+            self._masked.append(masked)
 
     def sizes(self) -> Int[np.ndarray, " t"]:
         """Return how many numbers each tensor has."""
@@ -150,11 +150,16 @@ class MaskedFacts:
 
     def mean_squares(self) -> Table:
         """Return the mean square of each masked task vector."""
-        return np.concatenate(self._squares)
+        return self._table("mean squares", MaskedTensor.mean_squares)
 
     def rescale(self) -> Table:
         """Return the factor that makes up for what each mask left out."""
-        return np.concatenate(self._factors)
+        return self._table("rescale", MaskedTensor.rescale)
+
+    def _table(self, what: str, of_tensor: Callable[[MaskedTensor], Table]) -> Table:
+        if what not in self._tables:
+            self._tables[what] = np.concatenate([of_tensor(each) for each in self._masked])
+        return self._tables[what]
 
 
 def _source(resident: Resident, name: str) -> TensorSource:

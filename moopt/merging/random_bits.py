@@ -11,9 +11,12 @@ twice.
 import hashlib
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from moopt.merging.cpu_kernels import random_bits_kernel
 
 BITS = 0xFFFFFFFF
 STRIDE = 0x9E3779B9
@@ -49,6 +52,10 @@ def uniforms(key: int, count: int, start: int, device: torch.device) -> Float[Te
         start: The first place.
         device: Where they are needed.
     """
+    if device.type == "cpu":
+        bits = np.empty(count, dtype=np.uint32)
+        random_bits_kernel()(bits, np.uint32(key), np.uint64(start))
+        return torch.from_numpy(bits / 2**32)
     places = torch.arange(start, start + count, device=device)
     return random_bits(torch.tensor(key, device=device), places).double() / 2**32
 

@@ -1,8 +1,8 @@
 """How surprising texts are to a language model.
 
-Searched is the logarithm of perplexity, which is the mean loss of a token in nats. Along a scaling
-coefficient it is close to a parabola, which a surrogate models well from few trials. Perplexity is
-its exponential, of which one broken merge would dwarf all the others.
+Searched is the logarithm of perplexity, which is the mean loss of a token in nats. Over scaling
+coefficients it is closer to a quadratic than perplexity, its exponential, so that a surrogate
+predicts it better, and one broken merge does not dwarf all the others.
 """
 
 import math
