@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from moopt.merging.kernels import NO_WEIGHT
+from moopt.merging.kernels import CANCELLED
 
 Kernel = Callable[..., None]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -22,7 +22,7 @@ Number = np.float32 | np.uint16
 
 ZERO = np.float32(0)
 ONE = np.float32(1)
-TINY = np.float32(NO_WEIGHT)
+PART = np.float32(CANCELLED)
 
 
 @cache
@@ -135,6 +135,7 @@ def _trimmed_sum(
             sign = ONE if votes >= ZERO else -ONE
             total = ZERO
             divisor = ZERO
+            weighed = ZERO
             for index in range(len(experts)):
                 share, weight = of_tensor[index, 1], of_tensor[index, 2]
                 low, high = of_tensor[index, 3], of_tensor[index, 4]
@@ -145,8 +146,9 @@ def _trimmed_sum(
                 counts = (size >= low) & (size <= high) & agrees
                 total += part if counts else ZERO
                 divisor += weight if counts else ZERO
+                weighed += abs(weight) if counts else ZERO
             if is_normalized:
-                total = total / (divisor if abs(divisor) >= TINY else ONE)
+                total = total / (divisor if abs(divisor) > PART * weighed else ONE)
             out[row, place] = start + factor * total
 
 

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-NO_WEIGHT = 1e-8
-"""Below it a sum of weights counts as none, and nothing is divided by it."""
+CANCELLED = 1e-6
+"""Weights cancel each other where their sum is at most this part of the sum of their absolute
+values: what is left of them is rounding, and nothing is divided by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def trimmed_sum(
     `v_i` is the task vector of expert i, 0 where its absolute value is outside `low` to `high`.
     With election, the sign of each number is that of `Σ votes[i] · v_i`, plus where this is 0, and
     the sum takes those experts whose `shares[i] · v_i` has this sign. Normalised, it is divided by
-    the sum of their weights.
+    the sum of their weights, unless these cancel each other.
     """
     start = base.float()
     trimmed = []
@@ -95,11 +96,14 @@ def trimmed_sum(
     sign = torch.where(votes >= 0, 1.0, -1.0)
     total = torch.zeros_like(start)
     divisor = torch.zeros_like(start)
+    weighed = torch.zeros_like(start)
     for index, vector in enumerate(trimmed):
         part = terms.shares[owner][:, index, None] * vector
         counts = sign * part > 0 if terms.is_elected else part != 0
         total = total + torch.where(counts, part, 0.0)
-        divisor = divisor + torch.where(counts, terms.weights[owner][:, index, None], 0.0)
+        weight = terms.weights[owner][:, index, None]
+        divisor = divisor + torch.where(counts, weight, 0.0)
+        weighed = weighed + torch.where(counts, weight.abs(), 0.0)
     if terms.is_normalized:
-        total = total / torch.where(divisor.abs() >= NO_WEIGHT, divisor, 1.0)
+        total = total / torch.where(divisor.abs() > CANCELLED * weighed, divisor, 1.0)
     return start + terms.scale[owner][:, None] * total

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moopt.merging.kernels import NO_WEIGHT
+from moopt.merging.kernels import CANCELLED
 from moopt.merging.methods.method import (
     Base,
     Column,
@@ -22,7 +22,7 @@ SCALE = Number(1.0, -10.0, 10.0)
 def task_arithmetic_terms(settings: Settings, facts: Facts) -> ScaledTerms:
     """`base + scale · Σ c_i · d_i`, normalised: divided by `Σ c_i`.
 
-    All zeros give the base bit for bit.
+    All zeros give the base, every number of it; a zero loses its sign.
 
     Source: Ilharco et al., "Editing models with task arithmetic", ICLR 2023.
     """
@@ -47,9 +47,9 @@ def linear_terms(settings: Settings, facts: Facts) -> ScaledTerms:
 
 
 def total_weight(coefficients: Table) -> Column:
-    """Return the sum of each tensor's coefficients, 1 where they add up to nothing."""
+    """Return the sum of each tensor's coefficients, 1 where they cancel each other."""
     total = coefficients.sum(axis=1)
-    return np.where(np.abs(total) >= NO_WEIGHT, total, 1.0)
+    return np.where(np.abs(total) > CANCELLED * np.abs(coefficients).sum(axis=1), total, 1.0)
 
 
 TASK_ARITHMETIC = Method(
