@@ -65,7 +65,7 @@ def merge_tensors(
     source = TensorSource(tuple(experts[0].shape), len(experts), read, lambda: (None, False))
     keys = mask_keys(settings.seed, name, names)
     parts = merged_pieces(METHODS[method], settings, source, keys, experts[0].dtype)
-    return torch.cat(list(parts)).view(experts[0].shape)
+    return torch.cat([experts[0].new_empty(0), *parts]).view(experts[0].shape)
 
 
 def merged_pieces(

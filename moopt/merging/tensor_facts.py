@@ -75,7 +75,7 @@ class MaskedTensor:
         self._mask = mask
         self._settings = settings
         self._keys = list(keys)
-        self._cut = 0.0 if mask.cut is None else mask.cut(source.pieces, settings)
+        self._cut = mask.cut(source.pieces, settings) if mask.cut and source.count else 0.0
 
     def pieces(self) -> Iterator[Piece]:
         """Go through the base and the masked experts."""

@@ -95,7 +95,7 @@ def kept_sizes(facts: Facts, ranks: Callable[[int, int, int], Kept | None]) -> t
     high = np.full((len(sizes), experts), np.inf)
     for tensor, size in enumerate(sizes.tolist()):
         for expert in range(experts):
-            kept = ranks(size, tensor, expert)
+            kept = ranks(size, tensor, expert) if size else None
             if kept is not None:
                 first, last = kept
                 low[tensor, expert] = facts.magnitude(tensor, expert, first) if first else 0.0
