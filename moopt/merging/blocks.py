@@ -21,7 +21,7 @@ BEFORE_THE_LAYERS = r"embed|(?:^|\.)(?:wte|wpe|shared)\."
 
 PARTS: Mapping[str, str] = {
     "norms": r"(?i)norm|(?:^|\.)ln_",
-    "attention": r"att(?:n|ention)",
+    "attention": r"(?i)att(?:n|ention)",
     "mlp": r"",
 }
 """Parts of a layer, of which the first pattern that is found in a name counts. The empty pattern is

@@ -42,6 +42,21 @@ def test_the_parameters_are_views_of_one_buffer_and_stay_there(
     assert len(buffers) == 1
 
 
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the kernel counts no writes")
+def test_a_candidate_writes_and_reads_no_byte(models: Models, live: LiveModel) -> None:
+    live.apply(models.recipe("ties"))
+    live.apply(models.recipe("dare_ties"))
+    before = _bytes_written_and_read()
+
+    live.apply(models.recipe("ties", [0.1, 0.2, 0.3]))
+    live.apply(models.recipe("dare_ties", [0.1, 0.2, 0.3]))
+
+    after = _bytes_written_and_read()
+    counting = len(Path("/proc/self/io").read_bytes()) + 64  # to look is to read
+    assert after["wchar"] == before["wchar"]
+    assert after["rchar"] - before["rchar"] <= counting
+
+
 def test_tied_weights_are_kept_once_and_stay_tied(models: Models, live: LiveModel) -> None:
     live.apply(models.recipe("ties"))
 
@@ -167,3 +182,8 @@ def test_a_transformer_in_memory_is_the_one_that_is_loaded_from_the_folder(tmp_p
     assert [name for name in weights if not torch.equal(weights[name], loaded[name])] == []
     tokenizer = load_tokenizer(tmp_path / "merged")
     assert tokenizer("a good film")["input_ids"] == [2, 11, 5, 9, 3]
+
+
+def _bytes_written_and_read() -> dict[str, int]:
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return {name: int(count) for name, _, count in (line.partition(": ") for line in lines)}
