@@ -1,7 +1,7 @@
 """The passes are those of their definitions in PyTorch, bit for bit on the CPU."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from inspect import unwrap
 
@@ -246,9 +246,10 @@ def test_compiled_definitions_give_the_same_bits(
     trimmed_by = on_device(terms, stored.base)
 
     # What checks the annotations in tests is around the functions and cannot be compiled.
-    scaled_sum_too, trimmed_sum_too = (
+    compiled: list[Callable[..., Tensor]] = [
         torch.compile(unwrap(each), dynamic=True) for each in (scaled_sum, trimmed_sum)
-    )
+    ]
+    scaled_sum_too, trimmed_sum_too = compiled
 
     assert_same(
         scaled_sum_too(stored.base, stored.experts, scaled_by, stored.owner),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moopt.errors import MergeError
-from moopt.merging.blocks import EveryLayer, EveryTensor, LayerGroups
+from moopt.merging.blocks import Blocks, EveryLayer, EveryTensor, LayerGroups
 from moopt.merging.methods import METHODS
 from moopt.merging.methods.method import Base, Choice, Flag, Number, Option, Seed
 from moopt.merging.recipe import ByBlock, MergeRecipe, OptionValue
@@ -47,6 +47,7 @@ def recipes(draw: st.DrawFn) -> MergeRecipe:
     names = draw(st.lists(NAMES, min_size=method.fewest_experts, max_size=most, unique=True))
     has_base = method.base is Base.REQUIRED or draw(st.booleans())
     groups = tuple(draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)))
+    all_blocks: list[Blocks] = [LayerGroups(groups), EveryLayer(), EveryTensor()]
     return MergeRecipe(
         method.name,
         {name: draw(st.text(max_size=5)) for name in names},
@@ -54,7 +55,7 @@ def recipes(draw: st.DrawFn) -> MergeRecipe:
         coefficients={name: draw(by_block(FINITE)) for name in names}
         if method.takes_coefficients
         else {},
-        blocks=draw(st.sampled_from([LayerGroups(groups), EveryLayer(), EveryTensor()])),
+        blocks=draw(st.sampled_from(all_blocks)),
         options={
             name: draw(option_values(option, names))
             for name, option in method.options.items()
@@ -77,9 +78,13 @@ def test_what_is_left_out_of_the_json_has_its_usual_value() -> None:
 
 
 def recipe(method: str = "task_arithmetic", **changes: object) -> MergeRecipe:
+    return recipe_with({"method": method, **changes})
+
+
+def recipe_with(changes: dict[str, object]) -> MergeRecipe:
     usual: dict[str, object] = {
         "format": 2,
-        "method": method,
+        "method": "task_arithmetic",
         "base": "models/base",
         "experts": EXPERTS,
         "coefficients": {"films": 0.5, "mails": 0.5},
@@ -139,7 +144,7 @@ def recipe(method: str = "task_arithmetic", **changes: object) -> MergeRecipe:
 )
 def test_what_is_wrong_with_a_recipe_is_told(changes: dict[str, object], message: str) -> None:
     with pytest.raises(MergeError, match=message):
-        recipe(**changes)
+        recipe_with(changes)
 
 
 @pytest.mark.parametrize(
