@@ -64,7 +64,7 @@ def live_model(
 
 
 def setup_of(models: Models) -> Setup:
-    live = {}
+    live: dict[tuple[int | None, Kind | None], LiveModel] = {}
     for name, method in METHODS.items():
         key = method.most_experts, method.statistics
         live[key] = live.get(key) or live_model(models.first(method.most_experts or 3), name)

@@ -167,10 +167,9 @@ def test_linear(drawn: Drawn, *, normalize: bool) -> None:
     assert_sums(merged, np.zeros_like(drawn.start), parts)
 
 
-def on_the_arc(
-    first: Row, second: Row, coefficients: Sequence[float], straight: float
-) -> list[Row]:
+def on_the_arc(models: Sequence[Row], coefficients: Sequence[float], straight: float) -> list[Row]:
     """Return the two terms of a spherical interpolation."""
+    first, second = models
     total = sum(coefficients)
     share = 0.5 if abs(total) < 1e-6 else coefficients[1] / total
     norms = np.linalg.norm(first) * np.linalg.norm(second)
@@ -190,7 +189,7 @@ def on_the_arc(
 def test_slerp(drawn: Drawn) -> None:
     merged = drawn.merge("slerp")
 
-    parts = on_the_arc(*drawn.weights, drawn.coefficients, 0.9995)
+    parts = on_the_arc(drawn.weights, drawn.coefficients, 0.9995)
     assert_sums(merged, np.zeros_like(drawn.start), parts)
 
 
@@ -200,7 +199,7 @@ def test_nuslerp(drawn: Drawn) -> None:
     merged = drawn.merge("nuslerp")
 
     exact = [each - drawn.start for each in drawn.weights]
-    assert_sums(merged, drawn.start, on_the_arc(*exact, drawn.coefficients, 1 - 1e-12))
+    assert_sums(merged, drawn.start, on_the_arc(exact, drawn.coefficients, 1 - 1e-12))
 
 
 def largest(vector: Row, density: float) -> Row:
@@ -287,15 +286,14 @@ def dice(drawn: Drawn, seed: int) -> list[Row]:
 
 def rescaled(vector: Row, keep: Row, probability: Row | float, rescale: str) -> Row:
     """Return a masked task vector."""
-    masked = np.where(keep, vector, 0.0)
-    sums = abs(vector).sum(), abs(masked).sum()
+    masked: Row = np.where(keep, vector, 0.0)
+    sums = float(abs(vector).sum()), float(abs(masked).sum())
     match rescale:
         case "inverse":
-            return masked / probability
+            masked = masked / probability
         case "l1" if all(sums):
-            return masked * sums[0] / sums[1]
-        case _:
-            return masked
+            masked = masked * sums[0] / sums[1]
+    return masked
 
 
 def thinned(drawn: Drawn, density: float, rescale: str, seed: int) -> list[Row]:
