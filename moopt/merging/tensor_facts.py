@@ -9,7 +9,7 @@ from torch import Tensor
 
 from moopt.errors import MergeError
 from moopt.merging.methods.method import Grams, Mask, Piece, Settings, Table, WholeTensor
-from moopt.merging.ranks import ranked
+from moopt.merging.ranks import in_order, ranked
 from moopt.merging.sources import pieces
 
 Read = Callable[[int, int], tuple[Tensor | None, list[Tensor]]]
@@ -153,7 +153,7 @@ class TensorFacts:
         if (expert, rank) not in self._sizes:
             self._asked[expert] = self._asked.get(expert, 0) + 1
             if self._asked[expert] > SORTS_AFTER and expert not in self._sorted:
-                self._sorted[expert] = self._absolute(expert).sort().values
+                self._sorted[expert] = in_order(self._absolute(expert))
             if expert in self._sorted:
                 found = float(self._sorted[expert][rank])
             else:
