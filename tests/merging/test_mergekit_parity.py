@@ -20,7 +20,7 @@ from moopt.merging.recipe import MergeRecipe, OptionValue
 from moopt.merging.settings import settings_of
 from moopt.merging.tensor_facts import TensorSource
 from tests.merging.oracle.mergekit_oracle import MergekitOracle, configuration
-from tests.merging.oracle.tiny_families import EXPERTS, Family
+from tests.merging.oracle.tiny_families import EXPERTS, Family, write_family
 from tests.merging.small_models import module_of
 
 pytestmark = pytest.mark.slow
@@ -176,6 +176,12 @@ MASKED = [
 SLERPS = (0.3, 0.0, 1.4)
 
 Live = Mapping[tuple[bool, int], LiveModel]
+
+
+@pytest.fixture(scope="module", params=["bert", "llama", "t5"])
+def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Family:
+    """Return a base and three experts; gated T5 has tensors of the same kinds."""
+    return write_family(request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.fixture(scope="module")

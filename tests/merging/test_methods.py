@@ -167,9 +167,9 @@ def test_linear(drawn: Drawn, *, normalize: bool) -> None:
     assert_sums(merged, np.zeros_like(drawn.start), parts)
 
 
-def on_the_arc(vectors: Sequence[Row], coefficients: Sequence[float], straight: float) -> list[Row]:
+def on_the_arc(models: Sequence[Row], coefficients: Sequence[float], straight: float) -> list[Row]:
     """Return the two terms of a spherical interpolation."""
-    first, second = vectors
+    first, second = models
     total = sum(coefficients)
     share = 0.5 if abs(total) < 1e-6 else coefficients[1] / total
     norms = np.linalg.norm(first) * np.linalg.norm(second)
@@ -287,16 +287,13 @@ def dice(drawn: Drawn, seed: int) -> list[Row]:
 def rescaled(vector: Row, keep: Row, probability: Row | float, rescale: str) -> Row:
     """Return a masked task vector."""
     masked: Row = np.where(keep, vector, 0.0)
-    sums = abs(vector).sum(), abs(masked).sum()
+    sums = float(abs(vector).sum()), float(abs(masked).sum())
     match rescale:
         case "inverse":
-            divided: Row = masked / probability
-            return divided
+            masked = masked / probability
         case "l1" if all(sums):
-            restored: Row = masked * sums[0] / sums[1]
-            return restored
-        case _:
-            return masked
+            masked = masked * sums[0] / sums[1]
+    return masked
 
 
 def thinned(drawn: Drawn, density: float, rescale: str, seed: int) -> list[Row]:

@@ -245,17 +245,13 @@ def test_compiled_definitions_give_the_same_bits(
     scaled_by = torch.from_numpy(terms.shares).float()
     trimmed_by = on_device(terms, stored.base)
 
-    # What checks the annotations in tests is around the functions and cannot be compiled.
-    compiled: list[Callable[..., Tensor]] = [
-        torch.compile(unwrap(each), dynamic=True) for each in (scaled_sum, trimmed_sum)
-    ]
-    scaled_sum_too, trimmed_sum_too = compiled
+    scaled_too = compiled(scaled_sum)(stored.base, stored.experts, scaled_by, stored.owner)
+    trimmed_too = compiled(trimmed_sum)(stored.base, stored.experts, trimmed_by, stored.owner)
 
-    assert_same(
-        scaled_sum_too(stored.base, stored.experts, scaled_by, stored.owner),
-        scaled_sum(stored.base, stored.experts, scaled_by, stored.owner),
-    )
-    assert_same(
-        trimmed_sum_too(stored.base, stored.experts, trimmed_by, stored.owner),
-        trimmed_sum(stored.base, stored.experts, trimmed_by, stored.owner),
-    )
+    assert_same(scaled_too, scaled_sum(stored.base, stored.experts, scaled_by, stored.owner))
+    assert_same(trimmed_too, trimmed_sum(stored.base, stored.experts, trimmed_by, stored.owner))
+
+
+def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    # What checks the annotations in tests is around the function and cannot be compiled.
+    return torch.compile(unwrap(function), dynamic=True)

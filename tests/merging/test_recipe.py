@@ -47,7 +47,7 @@ def recipes(draw: st.DrawFn) -> MergeRecipe:
     names = draw(st.lists(NAMES, min_size=method.fewest_experts, max_size=most, unique=True))
     has_base = method.base is Base.REQUIRED or draw(st.booleans())
     groups = tuple(draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)))
-    all_blocks: list[Blocks] = [LayerGroups(groups), EveryLayer(), EveryTensor()]
+    blocks: list[Blocks] = [LayerGroups(groups), EveryLayer(), EveryTensor()]
     return MergeRecipe(
         method.name,
         {name: draw(st.text(max_size=5)) for name in names},
@@ -55,12 +55,13 @@ def recipes(draw: st.DrawFn) -> MergeRecipe:
         coefficients={name: draw(by_block(FINITE)) for name in names}
         if method.takes_coefficients
         else {},
-        blocks=draw(st.sampled_from(all_blocks)),
+        blocks=draw(st.sampled_from(blocks)),
         options={
             name: draw(option_values(option, names))
             for name, option in method.options.items()
             if draw(st.booleans())
         },
+        statistics={} if method.statistics is None else {name: draw(NAMES) for name in names},
         dtype=draw(st.sampled_from([None, "float32", "bfloat16", "float16"])),
         rounding_seed=draw(st.sampled_from([None, 0, 7])),
     )
@@ -77,11 +78,7 @@ def test_what_is_left_out_of_the_json_has_its_usual_value() -> None:
     assert MergeRecipe.from_json(text) == MergeRecipe("model_stock", {"m": "m", "n": "n"}, base="b")
 
 
-def recipe(method: str = "task_arithmetic", **changes: object) -> MergeRecipe:
-    return recipe_with({"method": method, **changes})
-
-
-def recipe_with(changes: dict[str, object]) -> MergeRecipe:
+def recipe(changes: dict[str, object]) -> MergeRecipe:
     usual: dict[str, object] = {
         "format": 2,
         "method": "task_arithmetic",
@@ -137,6 +134,8 @@ def recipe_with(changes: dict[str, object]) -> MergeRecipe:
             {"method": "dare_ties", "options": {"seed": 1.5}},
             "'seed' is a whole number, got 1.5",
         ),
+        ({"method": "fisher"}, "fisher needs a file of fisher statistics, which must be given for"),
+        ({"statistics": {"films": "f"}}, "task_arithmetic takes no statistics"),
         ({"groups": ["all"]}, "a recipe has no 'groups'; it has base, blocks"),
         ({"blocks": "all"}, 'blocks are "every_tensor"'),
         ({"format": 3}, "has format 3, this version of moopt reads 2"),
@@ -144,7 +143,7 @@ def recipe_with(changes: dict[str, object]) -> MergeRecipe:
 )
 def test_what_is_wrong_with_a_recipe_is_told(changes: dict[str, object], message: str) -> None:
     with pytest.raises(MergeError, match=message):
-        recipe_with(changes)
+        recipe(changes)
 
 
 @pytest.mark.parametrize(
