@@ -41,13 +41,12 @@ def plain_sum_kernel() -> Kernel:
 
 
 @cache
-def trimmed_sum_kernel() -> Kernel:
-    """Return the kernel of `trimmed_sum`.
+def trimmed_sum_kernel(*, is_elected: bool, is_normalized: bool) -> Kernel:
+    """Return the kernel of `trimmed_sum`: `(out, base, experts, terms, (scale, owner))`.
 
-    Its arguments are `(out, base, experts, (terms, scale, owner), (is_elected, is_normalized))`,
-    where `terms` holds votes, shares, weights, low and high along the last of three dimensions.
+    `terms` holds votes, shares, weights, low and high along the last of three dimensions.
     """
-    return _compiled(_trimmed_sum)
+    return _compiled(_trimmed_sum(is_elected=is_elected, is_normalized=is_normalized))
 
 
 @cache
@@ -108,48 +107,54 @@ def _plain_sum(out: Array, experts: tuple[Array, ...], scalars: Array, owner: Ar
             out[row, place] = merged
 
 
-@typing.no_type_check
-def _trimmed_sum(
-    out: Array,
-    base: Array,
-    experts: tuple[Array, ...],
-    tables: tuple[Array, Array, Array],
-    rules: tuple[bool, bool],
-) -> None:
-    terms, scale, owner = tables
-    is_elected, is_normalized = rules
-    for row in range(out.shape[0]):
-        of_tensor = terms[owner[row]]
-        factor = scale[owner[row]]
-        for place in range(out.shape[1]):
-            start = _widened(base[row, place])
-            votes = ZERO
-            for index in range(len(experts)):
-                # Every term is read before it is needed: a read behind a condition would keep the
-                # loop from being vectorised.
-                vote, low, high = of_tensor[index, 0], of_tensor[index, 3], of_tensor[index, 4]
-                vector = _widened(experts[index][row, place]) - start
-                size = abs(vector)
-                part = vote * vector
-                votes += part if (size >= low) & (size <= high) else ZERO
-            sign = ONE if votes >= ZERO else -ONE
-            total = ZERO
-            divisor = ZERO
-            weighed = ZERO
-            for index in range(len(experts)):
-                share, weight = of_tensor[index, 1], of_tensor[index, 2]
-                low, high = of_tensor[index, 3], of_tensor[index, 4]
-                vector = _widened(experts[index][row, place]) - start
-                size = abs(vector)
-                part = share * vector
-                agrees = (sign * part > ZERO) if is_elected else (part != ZERO)
-                counts = (size >= low) & (size <= high) & agrees
-                total += part if counts else ZERO
-                divisor += weight if counts else ZERO
-                weighed += abs(weight) if counts else ZERO
-            if is_normalized:
-                total = total / (divisor if abs(divisor) > PART * weighed else ONE)
-            out[row, place] = start + factor * total
+def _trimmed_sum(*, is_elected: bool, is_normalized: bool) -> Kernel:
+    """Return the trimmed sum under given rules; known when it is compiled, they cost nothing."""
+
+    @typing.no_type_check
+    def kernel(
+        out: Array,
+        base: Array,
+        experts: tuple[Array, ...],
+        terms: Array,
+        tensors: tuple[Array, Array],
+    ) -> None:
+        scale, owner = tensors
+        for row in range(out.shape[0]):
+            of_tensor = terms[owner[row]]
+            factor = scale[owner[row]]
+            for place in range(out.shape[1]):
+                start = _widened(base[row, place])
+                votes = ZERO
+                if is_elected:
+                    for index in range(len(experts)):
+                        # Terms are read before they are needed: a read behind a condition would
+                        # keep the loop from being vectorised.
+                        vote = of_tensor[index, 0]
+                        low, high = of_tensor[index, 3], of_tensor[index, 4]
+                        vector = _widened(experts[index][row, place]) - start
+                        size = abs(vector)
+                        votes += vote * (vector if (size >= low) & (size <= high) else ZERO)
+                sign = ONE if votes >= ZERO else -ONE
+                total = ZERO
+                divisor = ZERO
+                weighed = ZERO
+                for index in range(len(experts)):
+                    share, weight = of_tensor[index, 1], of_tensor[index, 2]
+                    low, high = of_tensor[index, 3], of_tensor[index, 4]
+                    vector = _widened(experts[index][row, place]) - start
+                    size = abs(vector)
+                    part = share * (vector if (size >= low) & (size <= high) else ZERO)
+                    counts = sign * part > ZERO if is_elected else part != ZERO
+                    total += part if counts else ZERO
+                    if is_normalized:
+                        divisor += weight if counts else ZERO
+                        weighed += abs(weight) if counts else ZERO
+                if is_normalized:
+                    total = total / (divisor if abs(divisor) > PART * weighed else ONE)
+                out[row, place] = start + factor * total
+
+    found: Kernel = kernel
+    return found
 
 
 @typing.no_type_check

@@ -57,18 +57,39 @@ def run_terms(
                 part = _scaled_part(used, vectors, scalars, owner)
                 _in_parts(out, owner, part, rounding)
             else:
-                merged = _compiled(scaled_sum)(used, vectors, scalars, owner)
-                round_into(out, merged, owner, rounding)
+                run_compiled(out, scaled_sum, (used, vectors, scalars), owner, rounding)
         case TrimmedSum():
             if start is None:
                 raise ValueError("a trimmed sum needs the base")
             if out.device.type == "cpu":
                 _in_parts(out, owner, _trimmed_part(start, vectors, terms, owner), rounding)
             else:
-                merged = _compiled(trimmed_sum)(start, vectors, on_device(terms, out), owner)
-                round_into(out, merged, owner, rounding)
+                arguments = (start, vectors, on_device(terms, out))
+                run_compiled(out, trimmed_sum, arguments, owner, rounding)
         case _:
             assert_never(terms)
+
+
+def run_compiled(
+    out: Rows,
+    function: Callable[..., Tensor],
+    arguments: tuple[object, ...],
+    owner: Int[Tensor, " r"],
+    rounding: StochasticRounding | None,
+) -> None:
+    """Write a pass into `out` as `torch.compile` makes it, which is how GPUs run it.
+
+    Args:
+        out: Of any floating-point dtype.
+        function: `scaled_sum` or `trimmed_sum`.
+        arguments: What the function takes before the owner.
+        owner: The tensor of each row.
+        rounding: How to round to the dtype of `out`. None: to the nearest.
+    """
+    if rounding is None:
+        _compiled_writing(function)(out, *arguments, owner)
+    else:
+        round_into(out, _compiled(function)(*arguments, owner), owner, rounding)
 
 
 def run_flat(
@@ -150,14 +171,15 @@ def _trimmed_part(base: Rows, experts: Sequence[Rows], terms: TrimmedSum, owner:
     table = np.stack(columns, axis=-1).astype(np.float32)
     scale = terms.scale.astype(np.float32)
     owners = owner.numpy()
+    kernel = trimmed_sum_kernel(is_elected=terms.is_elected, is_normalized=terms.is_normalized)
 
     def part(target: Tensor, rows: slice) -> None:
-        trimmed_sum_kernel()(
+        kernel(
             target.numpy(),
             _numbers(base[rows]),
             tuple(_numbers(expert[rows]) for expert in experts),
-            (table, scale, owners[rows]),
-            (terms.is_elected, terms.is_normalized),
+            table,
+            (scale, owners[rows]),
         )
 
     return part
@@ -207,3 +229,14 @@ def _numbers(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
 def _compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     # What checks the annotations in tests is around the function and cannot be compiled.
     return torch.compile(unwrap(function), dynamic=True)
+
+
+@cache
+def _compiled_writing(function: Callable[..., Tensor]) -> Callable[..., None]:
+    """Round within the pass: a sum that is written in float32 first takes nearly twice as long."""
+    plain = unwrap(function)
+
+    def write(out: Tensor, *arguments: object) -> None:
+        out.copy_(plain(*arguments))
+
+    return torch.compile(unwrap(write), dynamic=True)
