@@ -402,7 +402,7 @@ def test_sce(drawn: Drawn, select: float) -> None:
     vectors = np.stack(drawn.vectors)
     variance = vectors.var(axis=0)
     if select < 1:
-        count = int(select * np.count_nonzero(variance > 1e-13 * abs(vectors).max() ** 2))
+        count = int(select * np.count_nonzero(np.ptp(vectors, axis=0)))
         ranked = np.sort(variance)[::-1]
         assume(count in {0, len(ranked)} or ranked[count] < (1 - 1e-5) * ranked[count - 1])
         chosen = variance >= ranked[count - 1] if count else np.zeros(len(ranked), bool)
