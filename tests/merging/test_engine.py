@@ -117,7 +117,7 @@ def test_progress_is_told_and_ends_at_one(models: Models, tmp_path: Path) -> Non
 
     assert told[0] == ("checking: base", 0.0)
     assert ("merging: classifier.bias", 0.0) in told
-    assert told[-1] == ("the merge is written", 1.0)
+    assert told[-1] == ("merging: done", 1.0)
     assert all(0 <= share <= 1 for _, share in told)
 
 

@@ -140,10 +140,12 @@ def assert_elects(
         sign = 1 if sum(cast) >= 0 else -1
         agreeing = [(c, c * v) for c, v in zip(shares, own, strict=True) if sign * c * v > 0]
         divisor = sum(share for share, _ in agreeing) if normalize else 1
-        if abs(divisor) <= 1e-6 * sum(abs(share) for share, _ in agreeing):
-            divisor = 1
-        expected[place] += scale * sum(part for _, part in agreeing) / (divisor or 1)
-        terms[place] += abs(scale / (divisor or 1)) * sum(abs(part) for _, part in agreeing)
+        weighed = sum(abs(share) for share, _ in agreeing) if normalize else 1
+        if abs(divisor) <= 1e-6 * weighed:
+            divisor = weighed = 1
+        expected[place] += scale * sum(part for _, part in agreeing) / divisor
+        size = abs(scale / divisor) * sum(abs(part) for _, part in agreeing)
+        terms[place] += size * weighed / abs(divisor)  # weights that nearly cancel round coarsely
     assert_is(merged, expected, terms)
 
 
