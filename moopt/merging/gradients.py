@@ -63,7 +63,7 @@ def coefficient_gradients(live: LiveModel, recipe: MergeRecipe, loss: Loss) -> T
     parameters = dict(live.module.named_parameters())
     products = np.zeros_like(settings.coefficients)
     for index, name in enumerate(layout.names):
-        gradient = parameters[name].grad
+        gradient = parameters[name].grad if name in parameters else None
         if gradient is None:
             continue
         vectors = [layout.numbers(rows, name) for rows in facts.experts]

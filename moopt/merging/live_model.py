@@ -8,7 +8,7 @@ again. The parameters are views of one buffer, so that the pass needs no copy.
 from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from moopt.errors import MergeError
 from moopt.merging.blocks import assign
@@ -35,7 +35,8 @@ class LiveModel:
         """Load base and experts to where the module is.
 
         The module's parameters move into one buffer and keep their dtype: load it in float32 where
-        memory allows, because bfloat16 rounds small task vectors away.
+        memory allows, because bfloat16 rounds small task vectors away. So do its buffers that the
+        reference stores, such as the running statistics of batch norms.
 
         Args:
             module: Takes the architecture of the reference; `apply` overwrites its parameters.
@@ -47,7 +48,7 @@ class LiveModel:
         """
         self.module = module
         self._sources = sources
-        parameters = _matching_parameters(module, sources)
+        parameters = _matching_weights(module, sources)
         first = next(iter(parameters.values()))
         self._resident = load_resident(sources, list(parameters), first.device)
         layout = self._resident.layout
@@ -65,7 +66,7 @@ class LiveModel:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The reference's names of the parameters, tied ones once."""
+        """The reference's names of parameters and buffers, tied ones once."""
         return self._resident.layout.names
 
     @property
@@ -141,10 +142,12 @@ class LiveModel:
                 round_flat(layout.numbers(self._rows, name), merged.flatten(), key, 0)
 
 
-def _matching_parameters(module: nn.Module, sources: Sources) -> dict[str, nn.Parameter]:
-    """Return the module's parameters by the reference's names, tied ones once."""
-    parameters = dict(module.named_parameters())
+def _matching_weights(module: nn.Module, sources: Sources) -> dict[str, Tensor]:
+    """Return the module's parameters and buffers by the reference's names, tied ones once."""
     reference = sources.reference
+    parameters: dict[str, Tensor] = dict(module.named_parameters())
+    merged = set(sources.names)
+    parameters |= {name: each for name, each in module.named_buffers() if name in merged}
     missing = [name for name in parameters if name not in reference.tensors]
     if missing:
         raise MergeError(

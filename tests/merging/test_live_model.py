@@ -12,7 +12,14 @@ from moopt.merging.engine import sources_of, write_merge
 from moopt.merging.live_model import LiveModel
 from moopt.merging.recipe import MergeRecipe
 from moopt.training.transformers_models import load_encoder, load_tokenizer
-from tests.merging.small_models import Models, SmallModel, read_weights, write_models
+from tests.merging.small_models import (
+    Models,
+    SmallModel,
+    bytes_of,
+    read_weights,
+    write_models,
+    write_weights,
+)
 from tests.tiny_models import write_base, write_expert
 
 EXPERTS = ("films", "mails")
@@ -114,6 +121,29 @@ def test_a_module_with_fewer_parameters_than_the_base_is_merged_as_far_as_it_goe
     whole.apply(models.recipe("ties", [values, values, values], blocks=blocks))
     for name, parameter in cut.named_parameters():
         assert torch.equal(parameter, whole.module.get_parameter(name))
+
+
+def test_running_statistics_of_batch_norms_are_merged_as_in_a_folder(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    folders = {}
+    for seed, name in enumerate(("base", "expert")):
+        generator = torch.Generator().manual_seed(seed)
+        weights = {
+            key: torch.rand(each.shape, generator=generator) if each.is_floating_point() else each
+            for key, each in module.state_dict().items()
+        }
+        folders[name] = str(write_weights(tmp_path / name, weights))
+    recipe = MergeRecipe(
+        "task_arithmetic",
+        {"expert": folders["expert"]},
+        base=folders["base"],
+        coefficients={"expert": 0.5},
+    )
+
+    LiveModel(module, sources_of(recipe)).apply(recipe)
+    write_merge(recipe, tmp_path / "merged")
+
+    assert bytes_of(module.state_dict()) == bytes_of(read_weights(tmp_path / "merged"))
 
 
 def test_a_live_model_of_another_kind_is_refused(models: Models) -> None:
