@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from moopt.errors import MergeError
-from moopt.merging.blocks import assign
 from moopt.merging.live_model import LiveModel
 from moopt.merging.methods import METHODS
 from moopt.merging.methods.method import ScaledTerms, Table
@@ -98,7 +97,7 @@ def parameter_gradients(
     by_tensor = coefficient_gradients(live, recipe, loss)
     names, matrix, _ = space.design_matrix()
     blocks = space.model_blocks()
-    block_of = assign(recipe.blocks, live.names)
+    block_of = live.block_of(recipe.blocks)
     by_block = np.zeros((by_tensor.shape[1], len(blocks)))
     for row, name in zip(by_tensor, live.names, strict=True):
         by_block[:, blocks.index(block_of[name])] += row

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from moopt.errors import MergeError
-from moopt.merging.blocks import assign
+from moopt.merging.blocks import Blocks, assign
 from moopt.merging.methods import METHODS
 from moopt.merging.methods.method import Method, Settings
 from moopt.merging.model_facts import ExpertFacts, ModelFacts
@@ -89,10 +89,18 @@ class LiveModel:
                 f"the live model holds the base {base} and the experts {folders}; the recipe has "
                 f"{recipe.base} and {list(recipe.experts.values())}"
             )
-        key = repr(recipe.blocks)
+        return settings_of(recipe, self.names, self.block_of(recipe.blocks))
+
+    def block_of(self, blocks: Blocks) -> Mapping[str, str]:
+        """Return the block of each tensor of the reference, of which the module may lack some.
+
+        Raises:
+            MergeError: The blocks are not the model's.
+        """
+        key = repr(blocks)
         if key not in self._blocks:
-            self._blocks = {key: assign(recipe.blocks, self._sources.names)}
-        return settings_of(recipe, self.names, self._blocks[key])
+            self._blocks = {key: assign(blocks, self._sources.names)}
+        return self._blocks[key]
 
     def facts(self, recipe: MergeRecipe) -> ExpertFacts:
         """Return what the recipe's method asks of the experts, with its masks on them."""
