@@ -16,6 +16,7 @@ from torch import Tensor
 from moopt.errors import MergeError
 from moopt.merging.adapters import ADAPTER_WEIGHTS, Adapter, Factors
 from moopt.merging.checkpoint import Checkpoint, TensorInfo
+from moopt.merging.prefixes import exchanged_prefixes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,10 @@ class AdaptedCheckpoint:
         Raises:
             MergeError: There is no such tensor, or a file is damaged.
         """
-        if name in self.whole:
-            tensor = self.adapter.load_whole(self.whole[name])
-        else:
-            tensor = self.base.load(name)
-        return tensor.float() + self.delta(name) if name in self.modules else tensor
+        if name not in self.tensors:
+            raise MergeError(f"{self.folder} has no tensor {name!r}")
+        info = self.tensors[name]
+        return self.read(name, 0, info.count).view(info.shape)
 
     def read(self, name: str, start: int, stop: int) -> Tensor:
         """Return some numbers of a tensor of the merged model, in one dimension.
@@ -140,23 +140,13 @@ def add_adapter(base: Checkpoint, adapter: Adapter) -> AdaptedCheckpoint:
 
 
 def _prefixes(base: Checkpoint, adapter: Adapter) -> tuple[str, str]:
-    """Return the prefixes of base and adapter whose exchange makes most names equal."""
-    candidates = [("", "")]
-    candidates += [("", prefix) for prefix in _first_parts(adapter.modules)]
-    candidates += [(prefix, "") for prefix in _first_parts(base.tensors)]
-
-    def matches(pair: tuple[str, str]) -> int:
-        own, other = pair
+    def matches(own: str, other: str) -> int:
         return sum(
             module.startswith(other) and f"{own}{module.removeprefix(other)}.weight" in base.tensors
             for module in adapter.modules
         )
 
-    return max(candidates, key=matches)  # of equals the first, which is the plainest
-
-
-def _first_parts(names: Mapping[str, object]) -> list[str]:
-    return sorted({f"{name.split('.')[0]}." for name in names if "." in name})
+    return exchanged_prefixes(base.tensors, adapter.modules, matches)
 
 
 def _stored_inputs_first(

@@ -14,7 +14,7 @@ from moopt.errors import MergeError
 from moopt.merging.blocks import Blocks, assign
 from moopt.merging.methods import METHODS
 from moopt.merging.methods.method import Method, Settings
-from moopt.merging.model_facts import ExpertFacts, ModelFacts
+from moopt.merging.model_facts import ModelFacts, ResidentFacts
 from moopt.merging.passes import run_terms
 from moopt.merging.random_bits import rounding_key
 from moopt.merging.recipe import MergeRecipe
@@ -61,7 +61,7 @@ class LiveModel:
             view = layout.numbers(self._rows, name)
             view.copy_(parameter.detach().flatten())
             parameter.data = view.view(parameter.shape)
-        self._facts = ModelFacts(self._resident)
+        self._facts = ResidentFacts(self._resident)
         self._blocks: dict[str, Mapping[str, str]] = {}
 
     @property
@@ -102,7 +102,7 @@ class LiveModel:
             self._blocks = {key: assign(blocks, self._sources.names)}
         return self._blocks[key]
 
-    def facts(self, recipe: MergeRecipe) -> ExpertFacts:
+    def facts(self, recipe: MergeRecipe) -> ModelFacts:
         """Return what the recipe's method asks of the experts, with its masks on them."""
         method = METHODS[recipe.method]
         return self._facts.under(method, self.settings(recipe), list(recipe.experts))
@@ -140,12 +140,10 @@ class LiveModel:
             )
 
     def _merge_whole(self, method: Method, settings: Settings, seed: int | None) -> None:
-        if method.whole is None:
-            raise MergeError(f"the method {method.name!r} says neither how to sum nor how to merge")
         layout = self._resident.layout
         with torch.no_grad():
             for index, name in enumerate(self.names):
-                merged = method.whole(self._facts.whole(index), settings.at(index))
+                merged = method.merge_whole(self._facts.whole(index), settings.at(index))
                 key = None if seed is None else rounding_key(seed, name)
                 round_flat(layout.numbers(self._rows, name), merged.flatten(), key, 0)
 

@@ -111,9 +111,7 @@ def _whole(
     dtype: torch.dtype,
     rounding_key: int | None,
 ) -> Iterator[Float[Tensor, " p"]]:
-    if method.whole is None:
-        raise MergeError(f"the method {method.name!r} says neither how to sum nor how to merge")
-    merged = method.whole(source.whole(), settings).flatten()
+    merged = method.merge_whole(source.whole(), settings).flatten()
     for start, stop in pieces(source.shape):
         out = torch.empty(stop - start, dtype=dtype, device=merged.device)
         round_flat(out, merged[start:stop], rounding_key, start)

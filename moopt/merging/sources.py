@@ -20,6 +20,7 @@ from moopt.merging.adapted_checkpoint import AdaptedCheckpoint, add_adapter
 from moopt.merging.adapter_config import ADAPTER_CONFIG
 from moopt.merging.adapters import open_adapter
 from moopt.merging.checkpoint import Checkpoint, TensorInfo, open_checkpoint
+from moopt.merging.prefixes import exchanged_prefixes
 from moopt.merging.statistics import Statistics
 from moopt.merging.vocabulary import check_same_vocabulary
 
@@ -254,21 +255,12 @@ def _check_untied(expert: str, reference: Weights, checkpoint: Weights) -> None:
 
 
 def _prefixes(reference: Weights, expert: Weights) -> tuple[str, str]:
-    """Return the prefixes of reference and expert whose removal makes most names equal."""
     own_names = _merged(reference)
-    candidates = [("", "")]
-    candidates += [("", prefix) for prefix in _first_parts(expert)]
-    candidates += [(prefix, "") for prefix in _first_parts(reference)]
 
-    def matches(pair: tuple[str, str]) -> int:
-        own, other = pair
+    def matches(own: str, other: str) -> int:
         return sum(other + name.removeprefix(own) in expert.tensors for name in own_names)
 
-    return max(candidates, key=matches)  # of equals the first, which is the plainest
-
-
-def _first_parts(checkpoint: Weights) -> list[str]:
-    return sorted({f"{name.split('.')[0]}." for name in checkpoint.tensors if "." in name})
+    return exchanged_prefixes(reference.tensors, expert.tensors, matches)
 
 
 def _merged(checkpoint: Weights) -> tuple[str, ...]:

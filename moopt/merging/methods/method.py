@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from moopt.errors import MergeError
 from moopt.merging.statistics import Kind
 
 Table = Float[np.ndarray, "t n"]
@@ -237,3 +238,13 @@ class Method:
 
     whole: Callable[[WholeTensor, Settings], Tensor] | None = None
     """Merges a tensor as a whole, in float32. Arguments: the tensor and its settings."""
+
+    def merge_whole(self, tensor: WholeTensor, settings: Settings) -> Tensor:
+        """Merge a tensor as a whole, in float32.
+
+        Raises:
+            MergeError: The method is a sum.
+        """
+        if self.whole is None:
+            raise MergeError(f"{self.name} is a sum, which passes compute")
+        return self.whole(tensor, settings)
