@@ -195,9 +195,9 @@ class _Loop:
         while waiting or self.jobs:
             while waiting and self.jobs.free > 0:
                 self._start_job(waiting.pop(0), Split.HELD_OUT)
-            for trial, outcome in self.jobs.ended(_POLL_SECONDS):
+            for trial, evaluation in self.jobs.ended(_POLL_SECONDS):
                 self.read = -_REREAD_SECONDS
-                if record_held_out(self.store, self.study, trial, outcome):
+                if record_held_out(self.store, self.study, trial, evaluation):
                     waiting.append(replace(trial, attempts=trial.attempts + 1))
             self._catch_up()
 
@@ -272,10 +272,10 @@ class _Loop:
     def _record_ended(self, seconds: float) -> bool:
         """Wait so long at most, record what has ended, and say whether anything has."""
         any_ended = False
-        for trial, outcome in self.jobs.ended(seconds):
+        for trial, evaluation in self.jobs.ended(seconds):
             any_ended = True
             self.read = -_REREAD_SECONDS
-            record(self.store, self.study, trial, outcome)
+            record(self.store, self.study, trial, evaluation)
         return any_ended
 
     def _count(self, states: Collection[TrialState]) -> int:

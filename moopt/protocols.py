@@ -7,7 +7,7 @@ knows nothing of what they compute; it holds the evaluator, which its workers lo
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from moopt.study.evaluation import Outcome, Split
+from moopt.study.evaluation import Evaluation, Report, Split
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial
 
@@ -36,8 +36,12 @@ class Executor(Protocol):
         """Start measuring a trial and return the job's name."""
         ...
 
-    def poll(self, job: str) -> Outcome | None:
-        """Return what became of a job, or None while it runs. An outcome is returned once."""
+    def poll(self, job: str) -> Evaluation | None:
+        """Return what became of a job, or None while it runs. It is returned once."""
+        ...
+
+    def reports(self, job: str) -> list[Report]:
+        """Return the partial results of a job since the last call, those of an ended one too."""
         ...
 
     def wait(self, seconds: float) -> None:

@@ -13,7 +13,7 @@ from moopt.executors.in_process import InProcessExecutor
 from moopt.loop import Ended, Phase, Progress, Run, optimize
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
-from moopt.study.evaluation import Context, Evaluator, Outcome, Split
+from moopt.study.evaluation import Context, Evaluation, Evaluator, Report, Split
 from moopt.study.objectives import Maximize, Minimize, Objective, OutcomeConstraint
 from moopt.study.parameters import Categorical, Continuous, Parameters
 from moopt.study.study import Study
@@ -84,10 +84,15 @@ class LosingExecutor:
         self.lost[trial.number] = self.lost.get(trial.number, 0) + 1
         return str(trial.number)
 
-    def poll(self, job: str) -> Outcome | None:
+    def poll(self, job: str) -> Evaluation | None:
         if self.lost[int(job)] <= self.losses:
-            return Failure(FailureKind.INFRASTRUCTURE, "the worker was ended by SIGKILL")
-        return {"gain": 1.0, "cost": 1.0}
+            failure = Failure(FailureKind.INFRASTRUCTURE, "the worker was ended by SIGKILL")
+            return Evaluation(failure)
+        return Evaluation({"gain": 1.0, "cost": 1.0})
+
+    def reports(self, job: str) -> list[Report]:
+        del job
+        return []
 
     def wait(self, seconds: float) -> None:
         pass

@@ -1,15 +1,16 @@
-"""One evaluation, the same on every executor: its context, its failure, its plain numbers."""
+"""One evaluation, the same on every executor: its context, failure, reports, plain numbers."""
 
 import logging
 import reprlib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import SupportsFloat
 
 from moopt.errors import EvaluationError
-from moopt.study.evaluation import Context, Evaluator, Outcome
+from moopt.executors.metering import Meter
+from moopt.study.evaluation import Context, Evaluation, Evaluator, Report
 from moopt.study.trials import Failure, FailureKind, Measurement, Trial
 from moopt.study.validation import Raw
 
@@ -19,28 +20,55 @@ LOG = "log.txt"
 MESSAGE_LENGTH = 500
 
 
-def evaluate_trial(evaluate: Evaluator, trial: Trial, *, device: str, directory: Path) -> Outcome:
+def evaluate_trial(
+    evaluate: Evaluator,
+    trial: Trial,
+    *,
+    device: str,
+    gpus: float,
+    directory: Path,
+    take: Callable[[Report], None],
+) -> Evaluation:
     """Measure a trial and return plain numbers, or the failure that the evaluator's error is.
 
     Args:
         evaluate: Foreign code.
         trial: What to measure.
         device: Name of a torch device.
+        gpus: How many GPUs, or which share of one, the trial has to itself.
         directory: The trial's folder; made if it is not there.
+        take: Is given each partial result.
 
     Raises:
-        EvaluationError: The evaluator returned something other than a mapping to numbers.
+        EvaluationError: The evaluator returned or reported something other than a mapping to
+            numbers.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    refused: list[EvaluationError] = []
+
+    def report(fidelity: float, measurements: Mapping[str, Raw]) -> None:
+        try:
+            take(Report(float(fidelity), plain(measurements)))
+        except EvaluationError as error:
+            refused.append(error)
+            raise
+
     with _logger(trial, directory) as logger:
-        context = Context(device=device, seed=trial.seed, directory=directory, logger=logger)
+        context = Context(
+            device=device, seed=trial.seed, directory=directory, logger=logger, report=report
+        )
+        meter = Meter(device, gpus)
         try:
             raw = evaluate(trial, context)
         # Foreign code runs here and nowhere else: whatever it raises is the trial's failure.
         except (Exception, SystemExit) as error:
+            usage = meter.usage()
+            if refused:
+                raise refused[0] from error
             logger.exception("trial %d failed", trial.number)
-            return Failure(FailureKind.CANDIDATE, _told(error, directory / LOG))
-    return plain(raw)
+            failure = Failure(FailureKind.CANDIDATE, _told(error, directory / LOG))
+            return Evaluation(failure, usage)
+    return Evaluation(plain(raw), meter.usage())
 
 
 def plain(raw: object) -> dict[str, Raw]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from moopt.errors import EvaluationError, ExecutorError
 from moopt.executors.evaluation import evaluate_trial
-from moopt.study.evaluation import Evaluator, Outcome, Split
+from moopt.study.evaluation import Evaluation, Evaluator, Report, Split
 from moopt.study.trials import Trial
 
 
@@ -38,7 +38,8 @@ class InProcessExecutor:
         self._directory = directory.resolve()
         self._capacity = capacity
         self._device = device
-        self._outcomes: dict[str, Outcome | EvaluationError] = {}
+        self._ended: dict[str, Evaluation | EvaluationError] = {}
+        self._reports: dict[str, list[Report]] = {}
         self._counter = itertools.count()
 
     @property
@@ -55,28 +56,38 @@ class InProcessExecutor:
         evaluate = self._evaluators[split]
         if evaluate is None:
             raise ExecutorError("there is no evaluator for held-out data; give one as held_out")
-        if len(self._outcomes) >= self._capacity:
+        if len(self._ended) >= self._capacity:
             raise ExecutorError(f"{self._capacity} jobs are started already; poll one first")
         job = f"{trial.number}.{next(self._counter)}"
         directory = self._directory / str(trial.number)
+        reported = self._reports[job] = []
         try:
-            self._outcomes[job] = evaluate_trial(
-                evaluate, trial, device=self._device, directory=directory
+            self._ended[job] = evaluate_trial(
+                evaluate,
+                trial,
+                device=self._device,
+                gpus=float(self._device != "cpu"),
+                directory=directory,
+                take=reported.append,
             )
         except EvaluationError as error:
-            self._outcomes[job] = error
+            self._ended[job] = error
         return job
 
-    def poll(self, job: str) -> Outcome | None:
+    def poll(self, job: str) -> Evaluation | None:
         """Return what became of a job, once.
 
         Raises:
             EvaluationError: The evaluator returned something other than a mapping to numbers.
         """
-        outcome = self._outcomes.pop(job, None)
-        if isinstance(outcome, EvaluationError):
-            raise outcome
-        return outcome
+        evaluation = self._ended.pop(job, None)
+        if isinstance(evaluation, EvaluationError):
+            raise evaluation
+        return evaluation
+
+    def reports(self, job: str) -> list[Report]:
+        """Return the partial results of a job, once."""
+        return self._reports.pop(job, [])
 
     def wait(self, seconds: float) -> None:
         """Return at once: every job has ended."""
@@ -84,8 +95,10 @@ class InProcessExecutor:
 
     def stop(self, job: str) -> None:
         """Forget the outcome of a job."""
-        self._outcomes.pop(job, None)
+        self._ended.pop(job, None)
+        self._reports.pop(job, None)
 
     def close(self) -> None:
         """Forget all outcomes."""
-        self._outcomes.clear()
+        self._ended.clear()
+        self._reports.clear()

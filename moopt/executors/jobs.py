@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from moopt.errors import EvaluationError
 from moopt.protocols import Executor
-from moopt.study.evaluation import Outcome, Split
+from moopt.study.evaluation import Evaluation, Split
 from moopt.study.outcomes import mistake
 from moopt.study.trials import Trial
 
@@ -34,7 +34,7 @@ class Jobs:
         """Start a trial."""
         self._trials[self._executor.start(trial, split)] = trial
 
-    def ended(self, seconds: float) -> Iterator[tuple[Trial, Outcome]]:
+    def ended(self, seconds: float) -> Iterator[tuple[Trial, Evaluation]]:
         """Wait so long at most and yield what has ended, one by one.
 
         Each outcome should be recorded before the next is asked for.
@@ -49,13 +49,13 @@ class Jobs:
             time.sleep(seconds)
         for job, trial in list(self._trials.items()):
             try:
-                outcome = self._executor.poll(job)
+                evaluation = self._executor.poll(job)
             except EvaluationError as error:
                 del self._trials[job]
                 raise mistake(trial, error) from error
-            if outcome is not None:
+            if evaluation is not None:
                 del self._trials[job]
-                yield trial, outcome
+                yield trial, evaluation
 
     def stop(self) -> None:
         """End all jobs without an outcome."""

@@ -8,6 +8,7 @@ code reliably.
 import itertools
 import math
 import time
+from collections import defaultdict
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from moopt.errors import EvaluationError, ExecutorError, StudyError
 from moopt.executors.devices import available_gpus, share_gpus
 from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Refused
 from moopt.executors.worker_process import Assignment, WorkerProcess, start_worker
-from moopt.study.evaluation import Outcome, Split
+from moopt.study.evaluation import Evaluation, Report, Split
 from moopt.study.trials import Failure, FailureKind, Trial
 
 MAX_FAILED_STARTS = 3
@@ -58,7 +59,9 @@ class LocalExecutor:
         self._timeout = math.inf if timeout is None else timeout
         self._gpus = share_gpus(workers, gpus_per_trial, available_gpus() if gpus_per_trial else ())
         self._counter = itertools.count()
-        self._outcomes: dict[str, Outcome | Refused] = {}
+        self._gpus_per_trial = gpus_per_trial
+        self._ended: dict[str, Evaluation | Refused] = {}
+        self._reports: defaultdict[str, list[Report]] = defaultdict(list)
         self._failed_starts = 0
         self._broken: str | None = None
         self._workers: dict[int, WorkerProcess] = {}
@@ -89,7 +92,7 @@ class LocalExecutor:
         worker.give(Assignment(name, Job(trial, split)))
         return name
 
-    def poll(self, job: str) -> Outcome | None:
+    def poll(self, job: str) -> Evaluation | None:
         """Return what became of a job, once; None while it runs.
 
         Raises:
@@ -97,19 +100,23 @@ class LocalExecutor:
             StudyError: No worker can use the study file.
         """
         self._look(0.0)
-        match self._outcomes.pop(job, None):
+        match self._ended.pop(job, None):
             case Refused(message=message):
                 raise EvaluationError(message)
             case None:
                 self._check_usable()
                 return None
-            case outcome:
-                return outcome
+            case evaluation:
+                return evaluation
+
+    def reports(self, job: str) -> list[Report]:
+        """Return the partial results of a job since the last call."""
+        return self._reports.pop(job, [])
 
     def wait(self, seconds: float) -> None:
         """Return when a job has ended, and after that many seconds at the latest."""
         end = time.monotonic() + seconds
-        while not self._outcomes and self._broken is None:
+        while not self._ended and self._broken is None:
             left = end - time.monotonic()
             if left <= 0:
                 return
@@ -120,7 +127,8 @@ class LocalExecutor:
 
     def stop(self, job: str) -> None:
         """End a job without an outcome, and the worker that has it."""
-        self._outcomes.pop(job, None)
+        self._ended.pop(job, None)
+        self._reports.pop(job, None)
         for index, worker in list(self._workers.items()):
             if worker.task is not None and worker.task.name == job:
                 worker.kill()
@@ -140,7 +148,9 @@ class LocalExecutor:
             worker.linger()
 
     def _employ(self, index: int) -> WorkerProcess:
-        worker = start_worker(index, self._study_file, self._directory, self._gpus[index])
+        worker = start_worker(
+            index, self._study_file, self._directory, self._gpus[index], self._gpus_per_trial
+        )
         self._workers[index] = worker
         return worker
 
@@ -171,9 +181,12 @@ class LocalExecutor:
                     worker.task.deadline = time.monotonic() + self._timeout
             case Broken(message=message):
                 self._broken = message
-            case outcome:
+            case Report() as report:
                 if worker.task is not None:
-                    self._outcomes[worker.task.name] = outcome
+                    self._reports[worker.task.name].append(report)
+            case ended:
+                if worker.task is not None:
+                    self._ended[worker.task.name] = ended
                 worker.task = None
 
     def _replace(self, index: int, worker: WorkerProcess) -> None:
@@ -182,7 +195,7 @@ class LocalExecutor:
         del self._workers[index]
         task = worker.task
         if task is not None and task.begun:
-            self._outcomes[task.name] = Failure(FailureKind.INFRASTRUCTURE, message)
+            self._ended[task.name] = Evaluation(Failure(FailureKind.INFRASTRUCTURE, message))
         elif task is not None or not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_FAILED_STARTS and self._broken is None:
@@ -197,8 +210,8 @@ class LocalExecutor:
 
     def _end_late(self, index: int, worker: WorkerProcess, task: Assignment) -> None:
         worker.kill()
-        self._outcomes[task.name] = Failure(
-            FailureKind.TIMEOUT, f"the trial took longer than {self._timeout:g} s"
+        self._ended[task.name] = Evaluation(
+            Failure(FailureKind.TIMEOUT, f"the trial took longer than {self._timeout:g} s")
         )
         self._employ(index)
 

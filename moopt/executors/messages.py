@@ -1,13 +1,13 @@
 """What a driver and its worker say to each other over their pipe.
 
-A worker answers a `Setup` with `Ready` or `Broken`. It answers a `Job` with `Begun` and then with
-an outcome, with `Refused` or with `Broken`.
+A worker answers a `Setup` with `Ready` or `Broken`. It answers a `Job` with `Begun`, then with any
+number of `Report`s and at last with an `Evaluation`, with `Refused` or with `Broken`.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from moopt.study.evaluation import Outcome, Split
+from moopt.study.evaluation import Evaluation, Report, Split
 from moopt.study.trials import Trial
 
 PIPE_VARIABLE = "MOOPT_WORKER_PIPE"
@@ -24,6 +24,9 @@ class Setup:
     study_file: Path
     directory: Path
     device: str
+    gpus: float
+    """How many GPUs, or which share of one, it has to itself."""
+
     search_path: tuple[str, ...]
     """Where Python looks for modules: in the worker as in the driver."""
 
@@ -66,4 +69,4 @@ class Refused:
     message: str
 
 
-Answer = Ready | Begun | Broken | Refused | Outcome
+Answer = Ready | Begun | Broken | Refused | Report | Evaluation

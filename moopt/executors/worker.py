@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,7 +28,7 @@ from moopt.executors.messages import (
     Refused,
     Setup,
 )
-from moopt.study.evaluation import Split
+from moopt.study.evaluation import Report, Split
 from moopt.study.loading import StudyFile, load_study_file
 
 STDOUT = "stdout.txt"
@@ -66,16 +66,25 @@ def _serve(connection: "Connection[Answer, Setup | Job]") -> None:
             directory.mkdir(parents=True, exist_ok=True)
             errors = directory / STDERR
             connection.send(Begun(errors, errors.stat().st_size if errors.exists() else 0))
-            connection.send(_measure(file, setup.device, directory, job))
+            connection.send(_measure(file, setup, directory, job, connection.send))
 
 
-def _measure(file: StudyFile, device: str, directory: Path, job: Job) -> Answer:
+def _measure(
+    file: StudyFile, setup: Setup, directory: Path, job: Job, take: Callable[[Report], None]
+) -> Answer:
     evaluate = file.evaluate if job.split is Split.SEARCH else file.held_out
     if evaluate is None:
         return Broken(f"{file.path} defines no `held_out` to measure on held-out data with")
     with _output_into(directory):
         try:
-            return evaluate_trial(evaluate, job.trial, device=device, directory=directory)
+            return evaluate_trial(
+                evaluate,
+                job.trial,
+                device=setup.device,
+                gpus=setup.gpus,
+                directory=directory,
+                take=take,
+            )
         except EvaluationError as error:
             return Refused(str(error))
 

@@ -115,7 +115,7 @@ class WorkerProcess:
 
 
 def start_worker(
-    index: int, study_file: Path, directory: Path, gpus: Sequence[str]
+    index: int, study_file: Path, directory: Path, gpus: Sequence[str], gpus_per_trial: float
 ) -> WorkerProcess:
     """Start a worker process, which loads the study file."""
     log = directory / "workers" / f"{index}.txt"
@@ -137,7 +137,7 @@ def start_worker(
             # Ctrl-C is for the driver, and its children die with a worker.
             start_new_session=True,
         )
-    ours.send(Setup(study_file, directory, device_name(gpus), tuple(sys.path)))
+    ours.send(Setup(study_file, directory, device_name(gpus), gpus_per_trial, tuple(sys.path)))
     return WorkerProcess(process, ours, log, offset)
 
 

@@ -4,7 +4,7 @@ import logging
 
 from moopt.errors import StateError
 from moopt.store.store import Store
-from moopt.study.evaluation import Outcome
+from moopt.study.evaluation import Evaluation
 from moopt.study.outcomes import judge
 from moopt.study.study import Study
 from moopt.study.trials import Failure, FailureKind, Trial
@@ -15,14 +15,14 @@ MAX_ATTEMPTS = 3
 _LOGGER = logging.getLogger(__name__)
 
 
-def record(store: Store, study: Study, trial: Trial, outcome: Outcome) -> None:
+def record(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> None:
     """Record what became of a trial; one that the infrastructure lost is proposed again.
 
     Raises:
         EvaluationError: The evaluator needs mending; nothing is recorded.
     """
     try:
-        match judge(study, trial, outcome):
+        match judge(study, trial, evaluation.outcome):
             case Failure() as failure if _is_retried(failure, trial):
                 store.hand_back(study.name, trial.number)
             case Failure() as failure:
@@ -34,7 +34,7 @@ def record(store: Store, study: Study, trial: Trial, outcome: Outcome) -> None:
         _LOGGER.warning("%s", error)
 
 
-def record_held_out(store: Store, study: Study, trial: Trial, outcome: Outcome) -> bool:
+def record_held_out(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> bool:
     """Record a trial's measurements on held-out data, and say whether to try again.
 
     A failure takes nothing from the trial: it has no held-out figures then.
@@ -43,12 +43,12 @@ def record_held_out(store: Store, study: Study, trial: Trial, outcome: Outcome) 
         store: Where to.
         study: What it belongs to.
         trial: With the attempts to measure it on held-out data, this one among them.
-        outcome: Of the measurement on held-out data.
+        evaluation: On held-out data.
 
     Raises:
         EvaluationError: The evaluator needs mending; nothing is recorded.
     """
-    match judge(study, trial, outcome):
+    match judge(study, trial, evaluation.outcome):
         case Failure() as failure if _is_retried(failure, trial):
             return True
         case Failure(message=message):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moopt.study.trials import Failure, Trial
+from moopt.study.usage import Usage
 from moopt.study.validation import Raw
 
 
@@ -53,3 +54,20 @@ Evaluator = Callable[[Trial, Context], Mapping[str, Raw]]
 
 Outcome = Mapping[str, Raw] | Failure
 """What became of a trial: what its evaluator returned, or why there is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An evaluation that has ended."""
+
+    outcome: Outcome
+    usage: Usage | None = None
+    """None: nobody was left to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A partial result, which an evaluator handed over before its end."""
+
+    fidelity: float
+    measurements: Mapping[str, Raw]

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from moopt.errors import EvaluationError, NonFiniteError
 from moopt.study.parameters import Parameters
+from moopt.study.usage import Usage
 
 
 class TrialState(enum.Enum):
@@ -106,6 +107,9 @@ class Trial:
     """On data that the search has never seen. Empty: not measured again."""
 
     failure: Failure | None = None
+    usage: Usage | None = None
+    """What the measurement on the data of the search took. None: not known."""
+
     sampler: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 0

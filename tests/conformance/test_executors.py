@@ -1,5 +1,6 @@
 """What every executor promises."""
 
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from moopt.study.loading import load_study_file
 from moopt.study.trials import Failure, FailureKind
 from tests.executors import faulty_study
 from tests.executors.faulty_study import trial_that
-from tests.executors.waiting import outcome_of
+from tests.executors.waiting import evaluation_of, outcome_of
 
 STUDY_FILE = Path(faulty_study.__file__)
 
@@ -71,6 +72,37 @@ def test_the_outcome_is_what_the_evaluator_returned(executor: Executor) -> None:
     job = executor.start(trial_that("measure", seed=7))
 
     assert outcome_of(executor, job) == {"accuracy": 0.9, "latency": (7.0, 0.5)}
+
+
+def test_reports_are_handed_over_once(executor: Executor) -> None:
+    job = executor.start(trial_that("report_twice"))
+    outcome_of(executor, job)
+
+    reports = executor.reports(job)
+    assert [(each.fidelity, each.measurements) for each in reports] == [
+        (1.0, {"accuracy": 0.5}),
+        (2.0, {"accuracy": (0.7, 0.1)}),
+    ]
+    assert executor.reports(job) == []
+
+
+def test_a_report_of_no_numbers_is_the_evaluators_mistake(executor: Executor) -> None:
+    job = executor.start(trial_that("report_text"))
+
+    with pytest.raises(EvaluationError, match=r"'accuracy' needs a number or"):
+        outcome_of(executor, job)
+
+
+def test_what_an_evaluation_took_is_measured(executor: Executor) -> None:
+    usage = evaluation_of(executor, executor.start(trial_that("work"))).usage
+
+    assert usage is not None
+    assert 0.1 <= usage.cpu_seconds <= usage.wall_seconds + 0.05
+    assert usage.gpu_seconds == 0.0
+    assert usage.peak_memory is not None
+    assert 200e6 < usage.peak_memory < 4e9
+    assert usage.peak_gpu_memory is None
+    assert (usage.host, usage.device) == (socket.gethostname(), "cpu")
 
 
 def test_an_outcome_is_returned_once(executor: Executor) -> None:

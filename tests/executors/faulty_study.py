@@ -94,6 +94,25 @@ def return_list(_context: Context) -> Mapping[str, Raw]:
     return mapping
 
 
+def report_twice(context: Context) -> Mapping[str, Raw]:
+    context.report(1, {"accuracy": np.float32(0.5)})
+    context.report(2, {"accuracy": (0.7, 0.1)})
+    return measure(context)
+
+
+def report_text(context: Context) -> Mapping[str, Raw]:
+    context.report(1, {"accuracy": NO_NUMBER})
+    return measure(context)
+
+
+def work(context: Context) -> Mapping[str, Raw]:
+    block = bytearray(os.urandom(1)) * 200_000_000
+    began = time.process_time()
+    while time.process_time() < began + 0.1:
+        block[0] ^= 1
+    return measure(context)
+
+
 def tell_place(context: Context) -> Mapping[str, Raw]:
     (context.directory / "device").write_text(context.device, encoding="utf-8")
     return {"accuracy": int(os.environ["OMP_NUM_THREADS"]), "latency": os.getpid()}
@@ -117,6 +136,9 @@ DEEDS = {
         return_numpy,
         return_text,
         return_list,
+        report_twice,
+        report_text,
+        work,
         tell_place,
     )
 }

@@ -5,20 +5,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from moopt.protocols import Executor
-from moopt.study.evaluation import Outcome
+from moopt.study.evaluation import Evaluation, Outcome
 
 PATIENCE = 30.0
 
 
 def outcome_of(executor: Executor, job: str) -> Outcome:
     """Return the outcome of a job once it has ended."""
-    found: list[Outcome] = []
+    return evaluation_of(executor, job).outcome
+
+
+def evaluation_of(executor: Executor, job: str) -> Evaluation:
+    """Return what became of a job once it has ended."""
+    found: list[Evaluation] = []
 
     def ended() -> bool:
         executor.wait(1.0)
-        outcome = executor.poll(job)
-        found.extend([] if outcome is None else [outcome])
-        return outcome is not None
+        evaluation = executor.poll(job)
+        found.extend([] if evaluation is None else [evaluation])
+        return evaluation is not None
 
     wait_until(ended)
     return found[0]
