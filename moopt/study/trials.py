@@ -117,6 +117,8 @@ class Trial:
 
     started: datetime | None = None
     ended: datetime | None = None
+    key: str = field(default="", compare=False)
+    """Tells this trial from every other, also from one of its number in another store."""
 
 
 def evaluation_seed(seed: int, number: int) -> int:
