@@ -7,7 +7,6 @@ from moopt.errors import MooptError, StateError
 from moopt.loop.progress import ENDED_STATES, Ended, Phase
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.samplers.proposer import Proposer
-from moopt.store.heartbeat import LEASE_SECONDS
 from moopt.store.recording import record
 from moopt.study.evaluation import Split
 from moopt.study.trials import Trial, TrialState
@@ -54,7 +53,6 @@ class Search:
             if session.phase is Phase.SEARCH:
                 self._record_ended(0.0)
         session.jobs.stop()
-        session.store.release(session.driver)
 
     def _fill(self) -> bool:
         """Start trials where there is room, and say whether to look again at once."""
@@ -100,10 +98,7 @@ class Search:
         # Another driver on this store may have taken it.
         with suppress(StateError):
             started = session.store.start(
-                session.history.study.name,
-                trial.number,
-                driver=session.driver,
-                lease_seconds=LEASE_SECONDS,
+                session.history.study.name, trial.number, driver=session.driver.name
             )
             session.start_job(started, Split.SEARCH)
         session.history.changed()
