@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from moopt.store.database import Database
 from moopt.store.definitions import study_row
-from moopt.store.drivers import Beats, Driver
+from moopt.store.drivers import Beats, Driver, is_gone
 from moopt.store.events import take_turn
 from moopt.store.proposing_again import release
 from moopt.store.tables import DriverRow, TrialRow
@@ -76,6 +76,26 @@ class Attendance:
             return released
 
         return self._database.write_again(work)
+
+    def present(self, study: str) -> list[str]:
+        """Return the names of the drivers of a study that have not left and are not known dead.
+
+        Raises:
+            SelectionError: There is no study of that name.
+        """
+
+        def work(session: Session) -> list[DriverRow]:
+            of_study = DriverRow.study_id == study_row(session, study).id
+            return list(
+                session.scalars(
+                    select(DriverRow)
+                    .where(of_study, DriverRow.left.is_(None))
+                    .order_by(DriverRow.entered)
+                )
+            )
+
+        found = [_beats(row).driver for row in self._database.read(work)]
+        return [driver.name for driver in found if driver is not None and not is_gone(driver)]
 
     def holders(self, study: str) -> dict[str, Beats]:
         """Return the drivers that hold trials of a study, by name.
