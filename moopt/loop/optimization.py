@@ -1,0 +1,83 @@
+"""A run of a study, from its first trial to its front."""
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from moopt.executors.in_process import InProcessExecutor
+from moopt.executors.jobs import Jobs
+from moopt.front.front import front_of
+from moopt.loop.held_out import measure_front
+from moopt.loop.history import History
+from moopt.loop.progress import Ended, Progress, Run, ignore_progress
+from moopt.loop.search import Search
+from moopt.loop.session import Session
+from moopt.protocols import Executor, Sampler
+from moopt.samplers.proposer import Proposer
+from moopt.samplers.registry import sampler_named
+from moopt.store.heartbeat import Heartbeat
+from moopt.store.store import Store
+from moopt.study.evaluation import Evaluator
+from moopt.study.study import Study
+
+
+def optimize(
+    study: Study,
+    evaluate: Evaluator,
+    *,
+    trials: int,
+    sampler: Sampler | str = "auto",
+    executor: Executor | None = None,
+    held_out: Evaluator | None = None,
+    store: Store | None = None,
+    directory: Path | str = "moopt_trials",
+    seed: int = 0,
+    time_limit: float | None = None,
+    observe: Callable[[Progress], None] = ignore_progress,
+) -> Run:
+    """Search for the front of a study, going on from what the store has of it.
+
+    Ctrl-C ends the run in order: its running trials are stopped and done first the next time.
+
+    Args:
+        study: What to search.
+        evaluate: Measures a trial, in this process. An executor of one's own brings its own.
+        trials: How many trials there shall be in the end, over all runs of the study.
+        sampler: What proposes, or its name.
+        executor: Where trials run; stays open. None: in this process, one after the other.
+        held_out: Measures a trial on data that the search never sees. None: the front is not
+            measured again.
+        store: Where it is recorded; stays open. None: in memory, gone afterwards.
+        directory: Folder for the folders of the trials, used where no executor is given.
+        seed: Equal seeds give equal candidates where trials run one after the other.
+        time_limit: Seconds after which no further trial is started. None: no limit.
+        observe: Called whenever something changed, and once a second.
+
+    Raises:
+        EvaluationError: The evaluator returned something other than the study asks for.
+        StudyError: The store has another study of this name.
+        SelectionError: There is no sampler of that name.
+    """
+    chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler
+    with ExitStack() as stack:
+        book = store or stack.enter_context(Store("sqlite://"))
+        place = executor or stack.enter_context(
+            closing(
+                InProcessExecutor(
+                    evaluate, held_out=held_out, directory=Path(directory) / study.name
+                )
+            )
+        )
+        book.register(study)
+        session = Session(book, History(book, study), Jobs(place), trials, time_limit, observe)
+        search = Search(session, Proposer(chosen, seed))
+        stack.enter_context(Heartbeat(book, session.driver))
+        try:
+            ended = search.run()
+            if held_out is not None:
+                measure_front(session)
+        except KeyboardInterrupt:
+            ended = Ended.INTERRUPTED
+        finally:
+            search.leave()
+        return Run(front_of(session.history.study, book.trials(study.name)), ended)

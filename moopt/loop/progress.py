@@ -1,0 +1,65 @@
+"""How far a run is, what it came to, and why it ended."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moopt.front.front import Front
+from moopt.study.study import Study
+from moopt.study.trials import Trial, TrialState
+
+ENDED_STATES = frozenset({TrialState.COMPLETED, TrialState.FAILED, TrialState.STOPPED})
+
+
+class Ended(enum.Enum):
+    """Why a run ended."""
+
+    DONE = "done"
+    EXHAUSTED = "exhausted"
+    """Every point of the space was tried."""
+
+    TIME_LIMIT = "time limit"
+    INTERRUPTED = "interrupted"
+
+
+class Phase(enum.StrEnum):
+    """What a run is busy with."""
+
+    SEARCH = "search"
+    HELD_OUT = "held out"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    study: Study
+    """With the references that were inferred by now."""
+
+    trials: Sequence[Trial]
+    """Of all runs of the study."""
+
+    running: int
+    """Jobs of this run that are being measured."""
+
+    capacity: int
+    """How many could be."""
+
+    target: int
+    """Trials to be had, those of earlier runs among them."""
+
+    phase: Phase
+    elapsed: float
+    """Seconds since this run began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run came to."""
+
+    front: Front
+    ended: Ended
+
+
+def ignore_progress(progress: Progress) -> None:
+    """Take how far a run is and do nothing with it."""
