@@ -7,6 +7,8 @@ import typer
 from moopt.cli.display import print_json, print_table, print_text
 from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument, TableFormat
 from moopt.cli.sources import existing_store, stored_study
+from moopt.reports.best import numbers_text
+from moopt.reports.failures import failure_groups
 from moopt.reports.tables import record_table, trials_to_csv, trials_to_json
 from moopt.study.trials import TrialState
 
@@ -18,7 +20,8 @@ def trials(
         TableFormat, typer.Option("--format", help="For reading, or for programs: json, csv.")
     ] = TableFormat.TABLE,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Only those that failed, with the reason.")
+        bool,
+        typer.Option("--failed", help="Only those that failed, with the reason and what to do."),
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -36,6 +39,8 @@ def trials(
             print_text(trials_to_csv(stored.study, shown))
         case TableFormat.TABLE if shown:
             print_table(record_table(stored.study, shown))
+            for group in failure_groups(shown):
+                print_text(f"\n{group.title}, {numbers_text(group.trials)}: {group.advice}\n")
         case TableFormat.TABLE:
             kind = "failed trials" if failed else "trials yet"
             print_text(f"study {stored.study.name!r} has no {kind}\n")

@@ -32,10 +32,10 @@ def output_into(stdout: Path, stderr: Path) -> Iterator[None]:
         yield
     finally:
         _flush()
-        sys.stdout, sys.stderr = _opened(streams[0], 1), _opened(streams[1], 2)
         for descriptor, before in kept.items():
             os.dup2(before, descriptor)
             os.close(before)
+        sys.stdout, sys.stderr = _opened(streams[0], 1), _opened(streams[1], 2)
 
 
 @contextmanager

@@ -59,6 +59,8 @@ class WorkerProcess:
     task: Assignment | None = None
     """None: idle."""
 
+    is_ended: bool = False
+
     def give(self, task: Assignment) -> None:
         """Hand a job to the worker, which may still be loading."""
         self.task = task
@@ -72,8 +74,9 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the process and its children at once, if that has not been done."""
-        if self.connection.closed:
+        if self.is_ended:
             return
+        self.is_ended = True
         # The number of a process that was waited for may be somebody else's by now.
         if self.alive():
             kill_tree(self.process.pid)
