@@ -1,5 +1,6 @@
 """`moopt trials`: every trial with its record."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from moopt.cli.sources import existing_store, stored_study
 from moopt.reports.best import numbers_text
 from moopt.reports.failures import failure_groups
 from moopt.reports.tables import record_table, trials_to_csv, trials_to_json
-from moopt.study.trials import TrialState
+from moopt.study.trials import Trial, TrialState
 
 
 def trials(
@@ -39,8 +40,13 @@ def trials(
             print_text(trials_to_csv(stored.study, shown))
         case TableFormat.TABLE if shown:
             print_table(record_table(stored.study, shown))
-            for group in failure_groups(shown):
-                print_text(f"\n{group.title}, {numbers_text(group.trials)}: {group.advice}\n")
+            print_text(_advice(shown))
         case TableFormat.TABLE:
             kind = "failed trials" if failed else "trials yet"
             print_text(f"study {stored.study.name!r} has no {kind}\n")
+
+
+def _advice(shown: Sequence[Trial]) -> str:
+    groups = failure_groups(shown)
+    lines = [f"  {group.title}, {numbers_text(group.trials)}: {group.advice}\n" for group in groups]
+    return "".join(["\nwhat to do\n", *lines]) if groups else ""

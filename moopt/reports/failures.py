@@ -30,7 +30,8 @@ class FailureGroup:
         plain = {FailureCause.UNKNOWN, FailureCause.ERROR, FailureCause.TIMEOUT}
         if self.cause in plain:
             return self.kind.value
-        return f"{self.kind.value}, {self.cause.value.replace('_', ' ')}"
+        words = self.cause.value.replace("_", " ").replace("gpu", "GPU")
+        return f"{self.kind.value}, {words}"
 
 
 def failure_groups(trials: Sequence[Trial]) -> list[FailureGroup]:

@@ -40,7 +40,7 @@ class FailureCause(enum.Enum):
     ERROR = "error"
     """The evaluator raised an error, or wanted to exit."""
 
-    NON_FINITE = "non_finite"
+    NON_FINITE = "not_finite"
     OUT_OF_MEMORY = "out_of_memory"
     """The evaluator raised MemoryError."""
 

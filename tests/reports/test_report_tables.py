@@ -58,7 +58,9 @@ def test_a_trial_as_json_carries_its_record_and_its_failure() -> None:
     assert first["started"] == "2026-11-21T12:00:00+00:00"
     assert first["ended"] == "2026-11-21T12:01:00+00:00"
     assert (first["failure"], first["sampler"], first["fidelity"]) == (None, "sobol", None)
-    assert second["failure"] == {"kind": "candidate", "message": "boom"}
+    assert (second["failure"]["kind"], second["failure"]["cause"]) == ("candidate", "unknown")
+    assert second["failure"]["message"] == "boom"
+    assert "mend it and run again" in second["failure"]["advice"]
     assert (second["measurements"], second["held_out"], second["started"]) == ({}, {}, None)
 
 
