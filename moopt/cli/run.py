@@ -13,6 +13,7 @@ from moopt.cli.errors import NothingFoundError, no_front
 from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument
 from moopt.cli.progress import Observer, observer
 from moopt.cli.run_options import (
+    AcceptChangesOption,
     CpusOption,
     ExecutorName,
     ExecutorOption,
@@ -59,6 +60,7 @@ def run(
     trial_timeout: TrialTimeoutOption = None,
     cpus_per_trial: CpusOption = None,
     memory_limit: MemoryLimitOption = None,
+    accept_changes: AcceptChangesOption = False,
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
@@ -81,7 +83,7 @@ def run(
     place.check()
     with Store(store) as opened:
         file = study_file(study, opened)
-        opened.register(file.study, file.path)
+        opened.register(file.study, file.path, accept_changes=accept_changes)
         with observer() as shown:
             prepare(file, shown)
             with closing(place.executor(file, artifacts(store) / file.study.name)) as running:

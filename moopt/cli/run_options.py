@@ -97,3 +97,12 @@ MemoryLimitOption = Annotated[
         show_default=False,
     ),
 ]
+
+AcceptChangesOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Go on although the study is not the one that its trials were made for, if they are "
+        "points of it.",
+    ),
+]
