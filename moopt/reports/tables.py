@@ -240,6 +240,8 @@ def failure_text(trial: Trial) -> str:
 
 
 def _lasted(trial: Trial) -> str:
+    if trial.usage is not None:
+        return duration_text(trial.usage.wall_seconds)
     if trial.started is None or trial.ended is None:
         return ABSENT
     return duration_text((trial.ended - trial.started).total_seconds())

@@ -116,7 +116,7 @@ def complete(
     is_lost = row.failure_kind == FailureKind.INFRASTRUCTURE.value
     if not row.attempts or not (TrialState(row.state) in _WITHOUT_RESULT or is_lost):
         raise _wrong_state(name, row, {TrialState.RUNNING})
-    row.failure_kind = row.failure_message = None
+    row.failure_kind = row.failure_message = row.failure_cause = None
     _end(row, TrialState.COMPLETED)
     keep_measurements(turn.session, row.id, Split.SEARCH, measurements)
     keep_usage(turn.session, row.id, Split.SEARCH, usage)
@@ -226,6 +226,7 @@ def end_failed(row: TrialRow, failure: Failure) -> None:
     """End a trial that has nothing to show."""
     _end(row, TrialState.FAILED)
     row.failure_kind, row.failure_message = failure.kind.value, failure.message
+    row.failure_cause = failure.cause.value
 
 
 def _run(row: TrialRow, driver: str) -> None:

@@ -13,6 +13,7 @@ from moopt.study.evaluation import Split
 from moopt.study.trials import (
     Candidate,
     Failure,
+    FailureCause,
     FailureKind,
     Measurement,
     Measurements,
@@ -20,7 +21,6 @@ from moopt.study.trials import (
     TrialState,
 )
 from moopt.study.usage import Usage
-
 
 _MEASUREMENTS = Table.metadata.tables[MeasurementRow.__tablename__]
 _EVALUATIONS = Table.metadata.tables[EvaluationRow.__tablename__]
@@ -136,7 +136,7 @@ def trial_of(
         seed=row.seed,
         measurements=measurements or {},
         held_out=held_out or {},
-        failure=_failure(row.failure_kind, row.failure_message),
+        failure=_failure(row.failure_kind, row.failure_message, row.failure_cause),
         usage=usage,
         sampler=row.sampler,
         notes=row.notes,
@@ -147,8 +147,10 @@ def trial_of(
     )
 
 
-def _failure(kind: str | None, message: str | None) -> Failure | None:
-    return None if kind is None else Failure(FailureKind(kind), message or "")
+def _failure(kind: str | None, message: str | None, cause: str | None) -> Failure | None:
+    if kind is None:
+        return None
+    return Failure(FailureKind(kind), message or "", FailureCause(cause or "unknown"))
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
