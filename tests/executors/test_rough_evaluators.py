@@ -192,3 +192,36 @@ def test_a_trial_whose_outcome_cannot_be_kept_is_measured_all_the_same(
     assert outcome == MEASURED
     log = (directory / "53" / "log.txt").read_text(encoding="utf-8")
     assert "WARNING cannot keep the outcome" in log
+
+
+FORGETFUL = """
+from moopt import Categorical, Maximize, Objective, Study
+
+study = Study(
+    "one",
+    parameters=[Categorical("deed", ["count", "measure"])],
+    objectives=[Objective("gain", Maximize)],
+)
+
+def evaluate(trial, context):
+    with (context.directory / "calls").open("a") as calls:
+        calls.write("called ")
+    return {RETURNED}
+"""
+
+
+def calls_after(study_file: Path, directory: Path, returned: str) -> str:
+    """Run a trial in a new worker and return what all evaluations of it have noted so far."""
+    study_file.write_text(FORGETFUL.replace("{RETURNED}", returned), encoding="utf-8")
+    with closing(LocalExecutor(study_file, workers=1, directory=directory)) as executor:
+        outcome_of(executor, executor.start(keyed("count")))
+    return (directory / "7" / "calls").read_text(encoding="utf-8")
+
+
+def test_what_a_mended_evaluator_has_measured_before_does_not_come_back(tmp_path: Path) -> None:
+    file = tmp_path / "one.py"
+
+    assert calls_after(file, tmp_path, "{}") == "called "
+    assert calls_after(file, tmp_path, "{'gain': 1.0}") == "called called "
+    assert calls_after(file, tmp_path, "{'gain': 1.0}") == "called called "
+    assert calls_after(file, tmp_path, "{'gain': 2.0}") == "called called called "
