@@ -14,7 +14,7 @@ def log_probability_of_feasibility(
     means: Sequence[Float[Tensor, "r s"]],
     deviations: Sequence[Float[Tensor, "r s"]],
 ) -> Float[Tensor, "r s"] | float:
-    """Return the log probability that independent normal outcomes meet all limits.
+    """Return the log probability that independent normal outcomes meet all limits, weighted.
 
     Args:
         limits: Each on one outcome.
@@ -24,5 +24,6 @@ def log_probability_of_feasibility(
     total: Tensor | float = 0.0
     for limit in limits:
         room = limit.bound - limit.sign * means[limit.outcome]
-        total = total + torch.special.log_ndtr(room / deviations[limit.outcome])
+        log_probability = torch.special.log_ndtr(room / deviations[limit.outcome])
+        total = total + limit.weight * log_probability
     return total

@@ -28,6 +28,8 @@ class Limit:
     outcome: int
     sign: float
     bound: float
+    weight: float = 1.0
+    """Power of its probability in what a candidate is worth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ from moopt.surrogates.selection import (
 LIKELY = 0.8
 """A candidate is worth trying where more than so large a share of its like succeeded."""
 
+CAUTION = 2.0
+"""Weight of the probability of success. Between failures, a process over zeros and ones soon
+believes in success again: with a weight of 1 the search gambles there, trial after trial."""
+
 Surrogate = GaussianProcess | Formula
 
 
@@ -93,9 +97,8 @@ def learn_outcomes(
         surrogates.append(_learned(name, measured, kernel))
     if len(data.crashed):
         surrogates.append(_success(features, data))
-        data = replace(
-            data, limits=(*data.limits, Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY))
-        )
+        limit = Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY, weight=CAUTION)
+        data = replace(data, limits=(*data.limits, limit))
     return Outcomes(tuple(surrogates), data)
 
 

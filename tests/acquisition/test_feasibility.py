@@ -34,3 +34,14 @@ def test_what_is_hopeless_has_a_slope_towards_hope() -> None:
 
 def test_without_limits_all_is_feasible() -> None:
     assert log_probability_of_feasibility([], [], []) == 0.0
+
+
+def test_a_probability_counts_as_often_as_its_weight_says() -> None:
+    means, deviations = [torch.tensor([[0.3]]).double()], [torch.tensor([[1.0]]).double()]
+
+    once = log_probability_of_feasibility([Limit(0, 1.0, 0.0)], means, deviations)
+    twice = log_probability_of_feasibility([Limit(0, 1.0, 0.0, weight=2.0)], means, deviations)
+
+    assert isinstance(once, Tensor)
+    assert isinstance(twice, Tensor)
+    assert float(twice) == pytest.approx(2.0 * float(once))
