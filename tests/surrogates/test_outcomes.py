@@ -8,7 +8,7 @@ from moopt.errors import SurrogateError
 from moopt.study.parameters import Categorical, Continuous, Parameter
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
-from moopt.surrogates.outcomes import LIKELY, Outcomes, learn_outcomes
+from moopt.surrogates.outcomes import CAUTION, LIKELY, Outcomes, learn_outcomes
 from tests.surrogates.made_outcomes import data_of, outcomes_of
 from tests.surrogates.made_spaces import encoding_of
 
@@ -65,7 +65,7 @@ def test_failed_trials_teach_where_success_is_unlikely() -> None:
     left, far = process.measured(process.predict(ends)[0]).tolist()
     assert left > 0.8
     assert far < 0.5
-    assert outcomes.data.limits == (Limit(2, -1.0, -LIKELY),)
+    assert outcomes.data.limits == (Limit(2, -1.0, -LIKELY, weight=CAUTION),)
     assert outcomes.description.endswith(f"success: {process.description}")
 
 
