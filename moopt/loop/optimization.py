@@ -15,7 +15,6 @@ from moopt.loop.session import Session
 from moopt.protocols import Executor, Sampler
 from moopt.samplers.proposer import Proposer
 from moopt.samplers.registry import sampler_named
-from moopt.store.heartbeat import Heartbeat
 from moopt.store.store import Store
 from moopt.study.evaluation import Evaluator
 from moopt.study.study import Study
@@ -71,7 +70,7 @@ def optimize(
         book.register(study)
         session = Session(book, History(book, study), Jobs(place), trials, time_limit, observe)
         search = Search(session, stack.enter_context(closing(Proposer(chosen, seed))))
-        stack.enter_context(Heartbeat(book, session.driver, study.name, session.jobs.capacity))
+        stack.enter_context(session.heartbeat())
         try:
             ended = search.run()
             if held_out is not None:

@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from moopt.errors import MooptError, StateError
-from moopt.loop.progress import ENDED_STATES, Ended, Phase
+from moopt.loop.progress import Ended, Phase
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.samplers.proposer import Proposer
 from moopt.store.recording import record
 from moopt.study.evaluation import Split
-from moopt.study.trials import Trial, TrialState
+from moopt.study.trials import ENDED_STATES, Trial, TrialState
 
 _BRIEF_SECONDS = 0.02
 """Longest wait for the search before a run looks whether a trial has ended."""

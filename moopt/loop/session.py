@@ -8,6 +8,7 @@ from moopt.executors.jobs import Jobs
 from moopt.loop.history import History
 from moopt.loop.progress import Phase, Progress
 from moopt.store.drivers import Driver, new_driver
+from moopt.store.heartbeat import Heartbeat
 from moopt.store.store import Store
 from moopt.study.evaluation import Split
 from moopt.study.trials import Trial
@@ -33,6 +34,11 @@ class Session:
     phase: Phase = Phase.SEARCH
     driver: Driver = field(default_factory=new_driver)
     began: float = field(default_factory=time.monotonic)
+
+    def heartbeat(self) -> Heartbeat:
+        """Return what says that this run lives, once it is entered."""
+        name, workers = self.history.study.name, self.jobs.capacity
+        return Heartbeat(self.store, self.driver, name, workers, target=self.target)
 
     @property
     def elapsed(self) -> float:
