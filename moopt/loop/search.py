@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from moopt.errors import MooptError, StateError
 from moopt.loop.progress import ENDED_STATES, Ended, Phase
 from moopt.loop.session import POLL_SECONDS, Session
+from moopt.loop.stopping import StopLevel
 from moopt.samplers.proposer import Proposer
 from moopt.store.heartbeat import LEASE_SECONDS
 from moopt.store.recording import record
@@ -38,19 +39,22 @@ class Search:
         session, jobs = self.session, self.session.jobs
         while True:
             session.catch_up()
-            late = session.is_late
+            level = session.level()
+            starts = level is StopLevel.GO_ON and not session.is_late
             if not jobs and session.history.count(ENDED_STATES) >= session.target:
                 return Ended.DONE
-            if not jobs and late:
+            if level is StopLevel.STOP or (not jobs and level is StopLevel.DRAIN):
+                return Ended.INTERRUPTED
+            if not jobs and not starts:
                 return Ended.TIME_LIMIT
-            if not late and self._fill():
+            if starts and self._fill():
                 continue
             unended = session.history.count({TrialState.PROPOSED, TrialState.RUNNING})
             if self.exhausted and not jobs and not unended:
                 return Ended.EXHAUSTED
             if self._record_ended(0.0):
                 continue
-            if self.starved and not late:
+            if starts and self.starved:
                 self._await_candidate()
             else:
                 self._record_ended(POLL_SECONDS)
@@ -117,6 +121,8 @@ class Search:
         end = time.monotonic() + POLL_SECONDS
         while not self.proposer.wait(_BRIEF_SECONDS):
             if self._record_ended(0.0) or time.monotonic() >= end:
+                return
+            if self.session.stopping.latest is not StopLevel.GO_ON:
                 return
         self.exhausted = self.proposer.exhausted
 
