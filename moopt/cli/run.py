@@ -1,9 +1,8 @@
 """`moopt run`: the search."""
 
-import os
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import assert_never
 
@@ -14,9 +13,12 @@ from moopt.cli.errors import NothingFoundError, no_front
 from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument
 from moopt.cli.progress import Observer, observer
 from moopt.cli.run_options import (
+    AcceptChangesOption,
+    CpusOption,
     ExecutorName,
     ExecutorOption,
     GpusOption,
+    MemoryLimitOption,
     SamplerOption,
     SeedOption,
     TimeLimitOption,
@@ -24,9 +26,10 @@ from moopt.cli.run_options import (
     TrialTimeoutOption,
     WorkersOption,
 )
+from moopt.cli.sizes import size_in_bytes
 from moopt.cli.sources import sqlite_file, study_file
 from moopt.errors import MooptError, SelectionError, StudyError
-from moopt.executors.devices import available_gpus
+from moopt.executors.devices import available_gpus, usable_cores
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
 from moopt.loop import ENDED_STATES, Ended, Run, optimize
@@ -56,6 +59,9 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     time_limit: TimeLimitOption = None,
     trial_timeout: TrialTimeoutOption = None,
+    cpus_per_trial: CpusOption = None,
+    memory_limit: MemoryLimitOption = None,
+    accept_changes: AcceptChangesOption = False,
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
@@ -65,11 +71,20 @@ def run(
     Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
     """
     chosen = sampler_named(sampler)
-    place = Place(executor, workers, gpus_per_trial, trial_timeout)
+    place = Place(
+        executor,
+        workers,
+        gpus_per_trial,
+        timeout=trial_timeout,
+        cpus_per_trial=cpus_per_trial,
+        memory_limit=None
+        if memory_limit is None
+        else size_in_bytes(memory_limit, "--memory-limit"),
+    )
     place.check()
     with Store(store) as opened:
         file = study_file(study, opened)
-        opened.register(file.study, file.path)
+        opened.register(file.study, file.path, accept_changes=accept_changes)
         with observer() as shown:
             prepare(file, shown)
             with closing(place.executor(file, artifacts(store) / file.study.name)) as running:
@@ -96,7 +111,11 @@ class Place:
     name: ExecutorName
     workers: int | None
     gpus_per_trial: float | None
+    _: KW_ONLY
     timeout: float | None
+    cpus_per_trial: int | None
+    memory_limit: int | None
+    """In bytes."""
 
     def check(self) -> None:
         """Refuse what an executor cannot do.
@@ -108,6 +127,8 @@ class Place:
             "--workers": self.workers not in {None, 1},
             "--gpus-per-trial": self.gpus_per_trial is not None,
             "--trial-timeout": self.timeout is not None,
+            "--cpus-per-trial": self.cpus_per_trial is not None,
+            "--memory-limit": self.memory_limit is not None,
         }
         refused = [option for option, is_asked in asked.items() if is_asked]
         if self.name is ExecutorName.IN_PROCESS and refused:
@@ -129,13 +150,17 @@ class Place:
         share = self.gpus_per_trial
         if share is None:
             share = 1.0 if gpus else 0.0
-        usual = int(gpus / share) if gpus and share else min(os.cpu_count() or 1, MOST_WORKERS)
+        threads = self.cpus_per_trial or 1
+        usual = usable_cores() // threads
+        usual = min(usual, int(gpus / share) if gpus and share else MOST_WORKERS)
         return LocalExecutor(
             file.path,
             workers=self.workers or max(usual, 1),
             directory=directory,
             gpus_per_trial=share,
+            threads=threads,
             timeout=self.timeout,
+            memory_limit=self.memory_limit,
         )
 
 

@@ -23,7 +23,8 @@ WorkersOption = Annotated[
     typer.Option(
         "--workers",
         min=1,
-        help="How many trials run at once. One a GPU; without GPUs one a core, at most 4.",
+        help="How many trials run at once. One a GPU; without GPUs one for each core, or for as "
+        "many as a trial takes, at most 4.",
         show_default=False,
     ),
 ]
@@ -73,5 +74,35 @@ TrialTimeoutOption = Annotated[
         min=0,
         help="End a trial that takes longer, such as 600; it counts as failed.",
         show_default=False,
+    ),
+]
+
+CpusOption = Annotated[
+    int | None,
+    typer.Option(
+        "--cpus-per-trial",
+        metavar="K",
+        min=1,
+        help="Threads of each trial for linear algebra, such as 4. 1 unless given.",
+        show_default=False,
+    ),
+]
+
+MemoryLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="End a trial that takes more main memory, such as 8GB; the search avoids its like.",
+        show_default=False,
+    ),
+]
+
+AcceptChangesOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Go on although the study is not the one that its trials were made for, if they are "
+        "points of it.",
     ),
 ]

@@ -80,7 +80,7 @@ def optimize(
             book, History(book, study), Jobs(place), trials, time_limit, observe, stopping
         )
         search = Search(session, stack.enter_context(closing(Proposer(chosen, seed))))
-        stack.enter_context(Heartbeat(book, session.driver))
+        stack.enter_context(Heartbeat(book, session.driver, study.name, session.jobs.capacity))
         stack.enter_context(stopped_by_signals(stopping, session.tell))
         try:
             ended = search.run()

@@ -9,7 +9,6 @@ from moopt.loop.progress import ENDED_STATES, Ended, Phase
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.loop.stopping import StopLevel
 from moopt.samplers.proposer import Proposer
-from moopt.store.heartbeat import LEASE_SECONDS
 from moopt.store.recording import record
 from moopt.study.evaluation import Split
 from moopt.study.trials import Trial, TrialState
@@ -67,7 +66,6 @@ class Search:
             if session.phase is Phase.SEARCH:
                 self._record_ended(0.0)
         session.jobs.stop()
-        session.store.release(session.driver)
 
     def _fill(self) -> bool:
         """Start trials where there is room, and say whether to look again at once."""
@@ -93,13 +91,18 @@ class Search:
         for number, candidate in enumerate(candidates, start=len(history.trials)):
             try:
                 trial = session.store.add(
-                    history.study.name, candidate, self.proposer.seed, number=number
+                    history.study.name,
+                    candidate,
+                    self.proposer.seed,
+                    number=number,
+                    driver=session.driver.name,
                 )
             except StateError:
                 # Another driver has added trials since: ask again, knowing of them.
                 history.changed()
                 break
-            self._start(trial)
+            session.start_job(trial, Split.SEARCH)
+            history.changed()
         return bool(candidates)
 
     def _order(self, room: int, most: int) -> bool:
@@ -131,10 +134,7 @@ class Search:
         # Another driver on this store may have taken it.
         with suppress(StateError):
             started = session.store.start(
-                session.history.study.name,
-                trial.number,
-                driver=session.driver,
-                lease_seconds=LEASE_SECONDS,
+                session.history.study.name, trial.number, driver=session.driver.name
             )
             session.start_job(started, Split.SEARCH)
         session.history.changed()
