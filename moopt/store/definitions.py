@@ -81,8 +81,8 @@ def _change(
     ]:
         raise StudyError(
             f"study {study.name!r} cannot go on with these changes: of its trials "
-            f"{numbers_text(kept)} would be no points of it: {misfits[kept[0]]}. Leave room for them, "
-            "rename the study, or take another store"
+            f"{numbers_text(kept)} would be no points of it: {misfits[kept[0]]}. Leave room for "
+            "them, rename the study, or take another store"
         )
     else:
         for each in trials:
