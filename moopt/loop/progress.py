@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moopt.front.front import Front
+from moopt.loop.stopping import StopLevel
 from moopt.study.study import Study
 from moopt.study.trials import Trial
 
@@ -18,6 +19,10 @@ class Ended(enum.Enum):
 
     TIME_LIMIT = "time limit"
     INTERRUPTED = "interrupted"
+    """By Ctrl-C, or by whoever may stop the run."""
+
+    TERMINATED = "terminated"
+    """By SIGTERM, as a cluster sends it before it ends a job."""
 
 
 class Phase(enum.StrEnum):
@@ -49,6 +54,9 @@ class Progress:
     phase: Phase
     elapsed: float
     """Seconds since this run began."""
+
+    stopping: StopLevel = StopLevel.GO_ON
+    """Whether running trials only finish, or are ended."""
 
 
 @dataclass(frozen=True, slots=True)
