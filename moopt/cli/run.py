@@ -17,6 +17,8 @@ from moopt.cli.run_options import (
     ExecutorName,
     ExecutorOption,
     GpusOption,
+    RayAddressOption,
+    RayWaitOption,
     SamplerOption,
     SeedOption,
     TimeLimitOption,
@@ -29,6 +31,7 @@ from moopt.errors import MooptError, SelectionError, StudyError
 from moopt.executors.devices import available_gpus
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
+from moopt.executors.optional import ray_executor
 from moopt.loop import ENDED_STATES, Ended, Run, optimize
 from moopt.protocols import Executor
 from moopt.samplers.registry import sampler_named
@@ -55,6 +58,8 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     time_limit: TimeLimitOption = None,
     trial_timeout: TrialTimeoutOption = None,
+    ray_address: RayAddressOption = None,
+    ray_wait: RayWaitOption = None,
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
@@ -64,7 +69,7 @@ def run(
     Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
     """
     chosen = sampler_named(sampler)
-    place = Place(executor, workers, gpus_per_trial, trial_timeout)
+    place = Place(executor, workers, gpus_per_trial, trial_timeout, ray_address, ray_wait)
     place.check()
     with Store(store) as opened:
         file = study_file(study, opened)
@@ -96,12 +101,14 @@ class Place:
     workers: int | None
     gpus_per_trial: float | None
     timeout: float | None
+    ray_address: str | None
+    ray_wait: float | None
 
     def check(self) -> None:
         """Refuse what an executor cannot do.
 
         Raises:
-            SelectionError: Only worker processes can do it.
+            SelectionError: Only another one can do it.
         """
         asked = {
             "--workers": self.workers not in {None, 1},
@@ -114,9 +121,27 @@ class Place:
                 f"{' and '.join(refused)} needs worker processes, which --executor in-process does "
                 "without; leave it out, or use --executor local"
             )
+        of_ray = {"--ray-address": self.ray_address, "--ray-wait": self.ray_wait}
+        refused = [option for option, value in of_ray.items() if value is not None]
+        if self.name is not ExecutorName.RAY and refused:
+            raise SelectionError(
+                f"{' and '.join(refused)} needs --executor ray, got --executor {self.name}"
+            )
 
     def executor(self, file: StudyFile, directory: Path) -> Executor:
         """Return the executor."""
+        if self.name is ExecutorName.RAY:
+            cluster = ray_executor(
+                file.path,
+                directory=directory,
+                workers=self.workers,
+                gpus_per_trial=self.gpus_per_trial,
+                timeout=self.timeout,
+                address=self.ray_address,
+                patience=self.ray_wait,
+            )
+            typer.echo(cluster.description, err=True)
+            return cluster
         gpus = len(available_gpus())
         if self.name is ExecutorName.IN_PROCESS:
             return InProcessExecutor(

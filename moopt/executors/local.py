@@ -36,6 +36,7 @@ class LocalExecutor:
             `workers`, with what they print otherwise.
         gpus_per_trial: A whole number, or a share such as 0.5. 0: trials run on the CPU.
         timeout: Seconds after which a trial is ended. None: no limit.
+        first: Number of the first worker, which names its log.
 
     Raises:
         ExecutorError: There is no worker, or there are too few GPUs.
@@ -49,6 +50,7 @@ class LocalExecutor:
         directory: Path,
         gpus_per_trial: float = 0,
         timeout: float | None = None,
+        first: int = 0,
     ) -> None:
         if workers < 1:
             raise ExecutorError(f"a pool needs at least 1 worker, got {workers}")
@@ -60,6 +62,7 @@ class LocalExecutor:
         self._gpus = share_gpus(workers, gpus_per_trial, available_gpus() if gpus_per_trial else ())
         self._counter = itertools.count()
         self._gpus_per_trial = gpus_per_trial
+        self._first = first
         self._ended: dict[str, Evaluation | Refused] = {}
         self._reports: defaultdict[str, list[Report]] = defaultdict(list)
         self._failed_starts = 0
@@ -149,7 +152,11 @@ class LocalExecutor:
 
     def _employ(self, index: int) -> WorkerProcess:
         worker = start_worker(
-            index, self._study_file, self._directory, self._gpus[index], self._gpus_per_trial
+            self._first + index,
+            self._study_file,
+            self._directory,
+            self._gpus[index],
+            self._gpus_per_trial,
         )
         self._workers[index] = worker
         return worker
