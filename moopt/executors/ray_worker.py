@@ -78,7 +78,9 @@ class RayWorker:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._host = socket.gethostname()
+        self.host = socket.gethostname()
+        """Name of this machine."""
+
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._unwanted: set[str] = set()
@@ -109,9 +111,9 @@ class RayWorker:
                 first=setup.slot,
             )
         except MooptError as error:
-            return Broken(f"{error} (on {self._host})")
+            return Broken(f"{error} (on {self.host})")
         return Opened(
-            host=self._host,
+            host=self.host,
             process=os.getpid(),
             directory=self._directory,
             shares_directory=self._shares_directory,
@@ -198,7 +200,7 @@ class RayWorker:
         if self._shares_directory:
             return failure
         said = tail(job.errors, job.offset)
-        where = f" (on {self._host}" + (f": {said})" if said not in failure.message else ")")
+        where = f" (on {self.host}" + (f": {said})" if said not in failure.message else ")")
         return replace(failure, message=failure.message + where)
 
 

@@ -32,6 +32,11 @@ def raise_error(_context: Context) -> Mapping[str, Raw]:
     raise StudyError("this point is no good")
 
 
+def print_and_raise(context: Context) -> Mapping[str, Raw]:
+    sys.stderr.write("what the library said\n")
+    return raise_error(context)
+
+
 def run_out_of_memory(_context: Context) -> Mapping[str, Raw]:
     raise MemoryError
 
@@ -100,6 +105,11 @@ def report_twice(context: Context) -> Mapping[str, Raw]:
     return measure(context)
 
 
+def report_and_sleep(context: Context) -> Mapping[str, Raw]:
+    context.report(1, {"accuracy": 0.5})
+    return sleep(context)
+
+
 def report_text(context: Context) -> Mapping[str, Raw]:
     context.report(1, {"accuracy": NO_NUMBER})
     return measure(context)
@@ -123,6 +133,7 @@ DEEDS = {
     for each in (
         measure,
         raise_error,
+        print_and_raise,
         run_out_of_memory,
         exit_python,
         exit_process,
@@ -137,6 +148,7 @@ DEEDS = {
         return_text,
         return_list,
         report_twice,
+        report_and_sleep,
         report_text,
         work,
         tell_place,

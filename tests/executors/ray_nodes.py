@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,7 @@ from tests.executors.waiting import wait_until
 
 RAY = Path(sys.executable).with_name("ray")
 SMALL_STORE = "80000000"
+STARTED = "Ray runtime started"
 
 
 @dataclass
@@ -56,7 +57,6 @@ class RayNodes:
     client_address: str
     token: Path
     folder: Path
-    nodes: ExitStack = field(default_factory=ExitStack)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -69,19 +69,21 @@ class RayNodes:
 
     @contextmanager
     def node(self, *options: str) -> Iterator[Node]:
-        """Run another node, or the head."""
+        """Run another node, or the head, and return when it is there."""
         command = [str(RAY), "start", "--block", "--object-store-memory", SMALL_STORE, *options]
-        with (self.folder / "nodes.txt").open("ab") as log:
+        descriptor, name = tempfile.mkstemp(dir=self.folder, suffix=".txt")
+        with os.fdopen(descriptor, "wb") as log:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | self.environment,
+                env=os.environ | self.environment | {"PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
         node = Node(process)
         try:
+            wait_until(lambda: STARTED in Path(name).read_text(encoding="utf-8"))
             yield node
         finally:
             node.end()
@@ -102,10 +104,11 @@ def two_raylets() -> Iterator[RayNodes]:
         *("--num-cpus", "2", "--num-gpus", "2"),
     ]
     try:
-        with cluster.node(*head):
-            wait_until(lambda: _listens(port))
-            with cluster.node("--address", cluster.address, "--num-cpus", "2", "--num-gpus", "0"):
-                yield cluster
+        with (
+            cluster.node(*head),
+            cluster.node("--address", cluster.address, "--num-cpus", "2", "--num-gpus", "0"),
+        ):
+            yield cluster
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -117,8 +120,3 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [int(each.getsockname()[1]) for each in sockets]
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as caller:
-        return caller.connect_ex(("127.0.0.1", port)) == 0
