@@ -125,7 +125,7 @@ class Place:
         refused = [option for option, value in of_ray.items() if value is not None]
         if self.name is not ExecutorName.RAY and refused:
             raise SelectionError(
-                f"{' and '.join(refused)} needs --executor ray, got --executor {self.name}"
+                f"{' and '.join(refused)} needs --executor ray; it is --executor {self.name}"
             )
 
     def executor(self, file: StudyFile, directory: Path) -> Executor:

@@ -140,7 +140,7 @@ def test_those_that_have_room_run_and_the_others_are_told_of(
 def test_without_a_number_there_are_as_many_workers_as_there_is_room_for(
     ray_cluster: RayNodes, tmp_path: Path
 ) -> None:
-    place = executor_at(ray_cluster.client_address, tmp_path, workers=None, gpus=None)
+    place = executor_at(ray_cluster.address, tmp_path, workers=None, gpus=None)
     with closing(place) as executor:
         assert executor.capacity == 2
         assert "2 of 2 workers, 1 CPU and 1 GPU each" in executor.description
