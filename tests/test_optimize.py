@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from moopt.errors import EvaluationError, SelectionError, StudyError
-from moopt.executors.in_process import InProcessExecutor
 from moopt.loop import Ended, Phase, Progress, Run, optimize
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
@@ -102,6 +101,17 @@ class LosingExecutor:
 
     def close(self) -> None:
         pass
+
+
+@dataclass
+class PairingExecutor(LosingExecutor):
+    """Ends no trial before two were started."""
+
+    losses: int = 0
+    capacity: int = 2
+
+    def poll(self, job: str) -> Evaluation | None:
+        return None if len(self.lost) == 1 else super().poll(job)
 
 
 @dataclass
@@ -371,13 +381,12 @@ def test_an_interrupted_trial_is_done_first_the_next_time(run: Optimize, store: 
     assert (trials[2].parameters, trials[2].attempts) == (handed_back.parameters, 2)
 
 
-def test_a_sampler_sees_what_runs(store: Store, tmp_path: Path) -> None:
+def test_a_sampler_sees_what_runs(run: Optimize, store: Store) -> None:
     sampler = WatchingSampler()
-    executor = InProcessExecutor(evaluate, directory=tmp_path, capacity=2)
     store.register(STUDY)
     store.add("curve", Candidate({"x": 0.5, "y": 0.5}), 0)
 
-    optimize(STUDY, evaluate, trials=3, sampler=sampler, executor=executor, store=store)
+    run(STUDY, evaluate, trials=3, sampler=sampler, executor=PairingExecutor())
 
     assert sampler.shown == [[TrialState.RUNNING], [TrialState.COMPLETED] * 2]
 

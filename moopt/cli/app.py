@@ -25,11 +25,15 @@ COMMANDS = {
     "export": "Write the model of one trial to a folder, with a model card.",
     "merge": "Merge models by a recipe, without a search.",
     "report": "Write one HTML file with figures and tables that opens offline.",
-    "trials": "List the trials.",
+    "trials": "List the trials, or what happened to them.",
+    "retry": "Put failed trials back, to be done again.",
+    "stop": "End the runs of a study from another terminal.",
+    "store": "Check a store, bring it up to date, copy it.",
     "benchmark": "Measure how fast moopt is on this machine.",
     "studies": "List the study files in ./studies and the studies in the store.",
 }
-"""What each command is for. Its function has its name and lies in a module of its name."""
+"""What each command is for. Its function, or its own commands, have its name and lie in a module
+of its name."""
 
 OVERVIEW = """Find the front of a training or merging study, and take a model from it.
 
@@ -79,8 +83,11 @@ def command_line(asked: str | None) -> typer.Typer:
     app.callback()(_options)
     for name, summary in COMMANDS.items():
         if name == asked:
-            module = importlib.import_module(f"moopt.cli.{name}")
-            app.command(name, short_help=summary)(getattr(module, name))
+            found = getattr(importlib.import_module(f"moopt.cli.{name}"), name)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name)
+            else:
+                app.command(name, short_help=summary)(found)
         else:
             app.command(name, help=summary)(_elsewhere)
     return app

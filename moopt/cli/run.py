@@ -14,6 +14,7 @@ from moopt.cli.errors import NothingFoundError, no_front
 from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument
 from moopt.cli.progress import Observer, observer
 from moopt.cli.run_options import (
+    AcceptChangesOption,
     ExecutorName,
     ExecutorOption,
     GpusOption,
@@ -60,6 +61,7 @@ def run(
     trial_timeout: TrialTimeoutOption = None,
     ray_address: RayAddressOption = None,
     ray_wait: RayWaitOption = None,
+    accept_changes: AcceptChangesOption = False,
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
@@ -73,7 +75,7 @@ def run(
     place.check()
     with Store(store) as opened:
         file = study_file(study, opened)
-        opened.register(file.study, file.path)
+        opened.register(file.study, file.path, accept_changes=accept_changes)
         with observer() as shown:
             prepare(file, shown)
             with closing(place.executor(file, artifacts(store) / file.study.name)) as running:

@@ -102,3 +102,12 @@ TrialTimeoutOption = Annotated[
         show_default=False,
     ),
 ]
+
+AcceptChangesOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Go on although the study is not the one that its trials were made for, if they are "
+        "points of it.",
+    ),
+]

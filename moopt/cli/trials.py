@@ -7,7 +7,9 @@ import typer
 from moopt.cli.display import print_json, print_table, print_text
 from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument, TableFormat
 from moopt.cli.sources import existing_store, stored_study
+from moopt.reports.events import event_table, events_to_csv, events_to_json
 from moopt.reports.tables import record_table, trials_to_csv, trials_to_json
+from moopt.store.events import Event
 from moopt.study.trials import TrialState
 
 
@@ -20,15 +22,39 @@ def trials(
     failed: Annotated[
         bool, typer.Option("--failed", help="Only those that failed, with the reason.")
     ] = False,
+    events: Annotated[
+        int | None,
+        typer.Option(
+            "--events",
+            metavar="N",
+            min=1,
+            help="The last N changes instead, each with its time and cause.",
+            show_default=False,
+        ),
+    ] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option(
+            "--trial", metavar="N", help="Only the trial with this number.", show_default=False
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """List the trials of a study, in any state.
+    """List the trials of a study, in any state, or what happened to them.
 
     Example: moopt trials merge_minilm --failed
     """
     with existing_store(store) as opened:
         stored = stored_study(study, opened)
-    shown = [trial for trial in stored.trials if not failed or trial.state is TrialState.FAILED]
+        if events is not None:
+            found = opened.events(stored.study.name, count=events, number=trial)
+            _print_events(stored.study.name, found, format_)
+            return
+    shown = [
+        each
+        for each in stored.trials
+        if (not failed or each.state is TrialState.FAILED) and trial in {None, each.number}
+    ]
     match format_:
         case TableFormat.JSON:
             print_json(trials_to_json(stored.study, shown))
@@ -39,3 +65,13 @@ def trials(
         case TableFormat.TABLE:
             kind = "failed trials" if failed else "trials yet"
             print_text(f"study {stored.study.name!r} has no {kind}\n")
+
+
+def _print_events(study: str, events: list[Event], format_: TableFormat) -> None:
+    match format_:
+        case TableFormat.JSON:
+            print_json(events_to_json(study, events))
+        case TableFormat.CSV:
+            print_text(events_to_csv(events))
+        case TableFormat.TABLE:
+            print_table(event_table(events))

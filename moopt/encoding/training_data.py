@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,9 @@ from moopt.front.reference_point import aspiration_point, infer_references, refe
 from moopt.study.objectives import Objective
 from moopt.study.study import Study
 from moopt.study.trials import FailureKind, Measurement, Trial, TrialState
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+"""When a trial ended of which nobody has told it."""
 
 PENDING = (TrialState.PROPOSED, TrialState.RUNNING)
 
@@ -102,15 +106,19 @@ def training_data(study: Study, encoding: SpaceEncoding, trials: Sequence[Trial]
 
 
 def trials_to_learn_from(study: Study, trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that are rows of the training data, in their order."""
+    """Return the trials that are rows of the training data, in the order in which they ended.
+
+    So the first rows stay what they are when a trial ends that was started before others.
+    """
     names = outcome_names(study)
-    return [
+    found = [
         trial
         for trial in trials
         if trial.state is TrialState.COMPLETED
         and any(name in trial.measurements for name in names)
         and (study.fidelity is None or trial.fidelity in (None, study.fidelity.high))
     ]
+    return sorted(found, key=lambda trial: trial.ended or _NEVER)
 
 
 def outcome_names(study: Study) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from moopt.store.drivers import Watch
 from moopt.store.references import with_stored_references
 from moopt.store.store import Store
 from moopt.study.study import Study
@@ -22,6 +23,9 @@ class History:
     """With the references that were inferred by then."""
 
     trials: Sequence[Trial] = ()
+    _revision: int | None = None
+    _watch: Watch = field(default_factory=Watch)
+    _reclaimed: float = -_REREAD_SECONDS
     _read: float = -_REREAD_SECONDS
 
     def changed(self) -> None:
@@ -31,10 +35,25 @@ class History:
     def catch_up(self, *, now: bool = False) -> None:
         """Read the record again where it has changed, or may have."""
         if now or time.monotonic() - self._read >= _REREAD_SECONDS:
-            self.store.reclaim(self.study.name)
-            self.trials = tuple(self.store.trials(self.study.name))
+            self._reclaim()
+            self._take_in_changes()
             self._read = time.monotonic()
-            self.study = with_stored_references(self.store, self.study, self.trials)
+
+    def _reclaim(self) -> None:
+        if time.monotonic() - self._reclaimed >= _REREAD_SECONDS:
+            self.store.reclaim(self.study.name, self._watch)
+            self._reclaimed = time.monotonic()
+
+    def _take_in_changes(self) -> None:
+        revision, changed = self.store.changed(self.study.name, since=self._revision)
+        if revision == self._revision:
+            return
+        trials = list(self.trials)
+        for trial in changed:
+            trials[trial.number : trial.number + 1] = [trial]
+        # Another list than before: who kept the earlier one has the trials of that time.
+        self.trials, self._revision = tuple(trials), revision
+        self.study = with_stored_references(self.store, self.study, self.trials)
 
     def count(self, states: Collection[TrialState]) -> int:
         """Return how many trials are in one of the states."""

@@ -70,8 +70,8 @@ def optimize(
         )
         book.register(study)
         session = Session(book, History(book, study), Jobs(place), trials, time_limit, observe)
-        search = Search(session, Proposer(chosen, seed))
-        stack.enter_context(Heartbeat(book, session.driver))
+        search = Search(session, stack.enter_context(closing(Proposer(chosen, seed))))
+        stack.enter_context(Heartbeat(book, session.driver, study.name, session.jobs.capacity))
         try:
             ended = search.run()
             if held_out is not None:

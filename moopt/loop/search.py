@@ -1,5 +1,6 @@
 """The search: start trials where there is room, record what has ended, propose in advance."""
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -7,10 +8,12 @@ from moopt.errors import MooptError, StateError
 from moopt.loop.progress import ENDED_STATES, Ended, Phase
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.samplers.proposer import Proposer
-from moopt.store.heartbeat import LEASE_SECONDS
 from moopt.store.recording import record
 from moopt.study.evaluation import Split
 from moopt.study.trials import Trial, TrialState
+
+_BRIEF_SECONDS = 0.02
+"""Longest wait for the search before a run looks whether a trial has ended."""
 
 
 @dataclass
@@ -20,6 +23,10 @@ class Search:
     session: Session
     proposer: Proposer
     exhausted: bool = False
+    """The sampler knows no further candidate."""
+
+    starved: bool = False
+    """A worker is free and there is no candidate for it."""
 
     def run(self) -> Ended:
         """Run trials until there are enough, and say why it ended.
@@ -42,9 +49,10 @@ class Search:
                 return Ended.EXHAUSTED
             if self._record_ended(0.0):
                 continue
-            if not late:
-                self._prepare()
-            self._record_ended(POLL_SECONDS)
+            if self.starved and not late:
+                self._await_candidate()
+            else:
+                self._record_ended(POLL_SECONDS)
 
     def leave(self) -> None:
         """Record what has ended, stop the rest and hand it back."""
@@ -54,24 +62,28 @@ class Search:
             if session.phase is Phase.SEARCH:
                 self._record_ended(0.0)
         session.jobs.stop()
-        session.store.release(session.driver)
 
     def _fill(self) -> bool:
         """Start trials where there is room, and say whether to look again at once."""
         session, history, jobs = self.session, self.session.history, self.session.jobs
         taken = history.count(ENDED_STATES | {TrialState.RUNNING})
         waiting = [trial for trial in history.trials if trial.state is TrialState.PROPOSED]
-        for trial in waiting[: max(0, min(jobs.free, session.target - taken))]:
+        first = waiting[: max(0, min(jobs.free, session.target - taken))]
+        for trial in first:
             self._start(trial)
-        wanted = min(jobs.free, session.target - taken - len(waiting))
-        if wanted <= 0 or self.exhausted:
+        most = max(0, session.target - taken - len(waiting))
+        room = min(jobs.free, most)
+        self.starved = room > 0 and not self.exhausted
+        return bool(first) or self._start_new(room) or self._order(room, most)
+
+    def _start_new(self, room: int) -> bool:
+        """Start candidates that are ready, and say whether there were any."""
+        if not self.starved:
             return False
-        if waiting:
-            session.catch_up(now=True)
-        candidates = self.proposer.ready(history.study, history.trials, jobs.capacity, wanted)
-        if not candidates:
-            candidates = self.proposer.propose(history.study, history.trials, wanted)
-            self.exhausted = len(candidates) < wanted
+        session, history = self.session, self.session.history
+        candidates = self.proposer.take(
+            history.study, history.trials, workers=session.jobs.capacity, most=room
+        )
         for number, candidate in enumerate(candidates, start=len(history.trials)):
             try:
                 trial = session.store.add(
@@ -79,31 +91,39 @@ class Search:
                 )
             except StateError:
                 # Another driver has added trials since: ask again, knowing of them.
-                self.exhausted = False
                 history.changed()
-                return True
+                break
             self._start(trial)
-        return len(candidates) < wanted and not self.exhausted
+        return bool(candidates)
 
-    def _prepare(self) -> None:
-        """Propose in advance while every worker is busy."""
-        session, history, jobs = self.session, self.session.history, self.session.jobs
-        if jobs.free > 0 or self.exhausted:
-            return
-        session.catch_up()
-        taken = history.count(ENDED_STATES | {TrialState.PROPOSED, TrialState.RUNNING})
-        most = session.target - taken
-        self.proposer.prepare(history.study, history.trials, jobs.capacity, most)
+    def _order(self, room: int, most: int) -> bool:
+        """Have candidates made for the workers that are free and in advance; return False."""
+        if self.exhausted:
+            return False
+        history = self.session.history
+        self.proposer.order(
+            history.study,
+            history.trials,
+            workers=self.session.jobs.capacity,
+            free=room,
+            most=most,
+        )
+        return False
+
+    def _await_candidate(self) -> None:
+        """Wait for a candidate, until a trial has ended, or for so long that one looks around."""
+        end = time.monotonic() + POLL_SECONDS
+        while not self.proposer.wait(_BRIEF_SECONDS):
+            if self._record_ended(0.0) or time.monotonic() >= end:
+                return
+        self.exhausted = self.proposer.exhausted
 
     def _start(self, trial: Trial) -> None:
         session = self.session
         # Another driver on this store may have taken it.
         with suppress(StateError):
             started = session.store.start(
-                session.history.study.name,
-                trial.number,
-                driver=session.driver,
-                lease_seconds=LEASE_SECONDS,
+                session.history.study.name, trial.number, driver=session.driver.name
             )
             session.start_job(started, Split.SEARCH)
         session.history.changed()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from moopt.executors.jobs import Jobs
 from moopt.loop.history import History
 from moopt.loop.progress import Phase, Progress
-from moopt.store.drivers import new_driver
+from moopt.store.drivers import Driver, new_driver
 from moopt.store.store import Store
 from moopt.study.evaluation import Split
 from moopt.study.trials import Trial
@@ -31,7 +31,7 @@ class Session:
 
     observe: Callable[[Progress], None]
     phase: Phase = Phase.SEARCH
-    driver: str = field(default_factory=new_driver)
+    driver: Driver = field(default_factory=new_driver)
     began: float = field(default_factory=time.monotonic)
 
     @property

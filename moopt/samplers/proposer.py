@@ -1,98 +1,149 @@
-"""Candidates for a run: made when a worker is free, or in advance while every worker is busy.
+"""Candidates for a run, made by a thread of its own while trials run.
 
 A candidate that was made in advance knows the running trials as pending, as any candidate does, but
-not what they measured since. So it is worth having only where a worker would wait long for a fresh
-one. Nothing of it is recorded before it is handed out.
+not what they measured since. So there are as few as do: enough that a worker seldom waits. They are
+made one by one, each with those before it pending: a free worker gets the first as soon as it is
+there. Nothing of it is recorded before it is handed out.
 """
 
+import ctypes
+import logging
 import math
+import threading
 import time
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from statistics import median
+from contextlib import suppress
+from dataclasses import dataclass
+from statistics import fmean, median
 
 from moopt.protocols import Sampler
 from moopt.samplers.history import key, tried_parameters
 from moopt.samplers.starting_points import next_candidates
 from moopt.study.study import Study
-from moopt.study.trials import Candidate, FailureKind, Trial, TrialState
+from moopt.study.trials import Candidate, Trial, TrialState
 
-WORTH_HIDING = 0.05
-"""Share of a typical trial that a proposal may take before it is made in advance: below, knowing
-one result more saves more than the wait costs."""
+SHORTAGE = 0.1
+"""How many workers may wait for the search on average. With two that is 5 % of their time: knowing
+one result more saves about as much."""
+
+_RECENT = 12
+"""Proposals whose mean time tells how long the next one takes."""
+
+_LATEST = 100
+"""Trials whose median duration tells how long the next one takes."""
+
+_PATIENCE = 5.0
+"""Seconds for the thread to end."""
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What there was to know when candidates were made."""
+class _Order:
+    """What is to be made, and what there is to know for it."""
 
     study: Study
-    trials: int
+    trials: tuple[Trial, ...]
+    count: int
+    """Candidates that are to be ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    candidate: Candidate
+    study: Study
+    known: int
+    """Trials that there were when it was begun."""
+
     ended: int
-    failed: int
-    """Trials that failed by their own fault."""
-
-    @classmethod
-    def of(cls, study: Study, trials: Sequence[Trial]) -> "_Known":
-        failures = [trial.failure for trial in trials if trial.failure is not None]
-        return cls(
-            study,
-            len(trials),
-            ended=sum(trial.ended is not None for trial in trials),
-            failed=sum(failure.kind is FailureKind.CANDIDATE for failure in failures),
-        )
+    """Those of them that had ended."""
 
 
-@dataclass
+class _AbandonedError(BaseException):
+    """Ends a proposal that nobody waits for any more; no handler of a sampler takes it."""
+
+
 class Proposer:
-    """Asks a sampler on behalf of one run."""
+    """Asks a sampler on behalf of one run, until it is closed.
 
-    sampler: Sampler
-    seed: int
-    _seconds: float = 0.0
-    """That the last proposal took."""
+    Args:
+        sampler: Whom to ask.
+        seed: Of the run.
+    """
 
-    _ready: list[Candidate] = field(default_factory=list)
-    _known: _Known | None = None
+    def __init__(self, sampler: Sampler, seed: int) -> None:
+        self.seed = seed
+        self._sampler = sampler
+        self._changed = threading.Condition()
+        self._order: _Order | None = None
+        self._answered: _Order | None = None
+        """The order to which the sampler knew no further candidate."""
 
-    def propose(self, study: Study, trials: Sequence[Trial], count: int) -> list[Candidate]:
-        """Return fresh candidates; fewer than `count` only when the space is exhausted."""
-        began = time.monotonic()
-        candidates = next_candidates(self.sampler, study, trials, count, self.seed)
-        self._seconds = time.monotonic() - began
-        return candidates
+        self._ready: list[_Made] = []
+        self._seconds: deque[float] = deque(maxlen=_RECENT)
+        self._error: BaseException | None = None
+        self._is_making = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="moopt proposals", daemon=True)
 
-    def prepare(self, study: Study, trials: Sequence[Trial], workers: int, most: int) -> None:
-        """Make candidates in advance, if that is worth it and there are none.
+    def close(self) -> None:
+        """End the thread, in the middle of a proposal if need be."""
+        if self._thread.ident is None:
+            return
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            if self._is_making:
+                # It is in the middle of a model that nobody needs, and ends at its next step.
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread.ident), ctypes.py_object(_AbandonedError)
+                )
+        self._thread.join(_PATIENCE)
 
-        It is where the last proposal took more than 5 % of the median trial. With one worker it
-        never is: what is made in advance would be a trial behind, and a run with one worker can be
-        repeated exactly.
+    @property
+    def exhausted(self) -> bool:
+        """Whether the sampler knows no further candidate for what was ordered last."""
+        with self._changed:
+            return self._order is not None and self._answered is self._order and not self._ready
+
+    def order(
+        self, study: Study, trials: Sequence[Trial], *, workers: int, free: int, most: int
+    ) -> None:
+        """Have candidates made: for the workers that are free, and in advance.
+
+        With one worker nothing is made in advance: it would be a trial behind, and a run with one
+        worker can be repeated exactly.
 
         Args:
             study: What to search.
             trials: What there is of it, running trials included.
             workers: How many trials run at once.
+            free: How many workers wait.
             most: How many candidates are still to be made.
+
+        Raises:
+            Exception: Whatever the sampler raised.
         """
-        typical = _typical_seconds(trials)
-        if workers < 2 or most < 1 or self._seconds <= WORTH_HIDING * typical:
-            return
-        known = _Known.of(study, trials)
-        if known == self._known or (self._ready and self._is_up_to_date(known, workers)):
-            return
-        # So many workers come free while the next proposal is made.
-        count = math.ceil(workers * self._seconds / max(typical, self._seconds))
-        self._ready = self.propose(study, trials, min(count, most))
-        self._known = known
+        with self._changed:
+            if self._error is not None:
+                raise self._error
+            ahead = stock(workers, self._seconds, typical_seconds(trials))
+            order = _Order(study, tuple(trials), min(free + ahead, most))
+            if order != self._order:
+                self._order = order
+            self._drop_outdated(study, trials, workers)
+            self._changed.notify_all()
+        if self._thread.ident is None:
+            self._thread.start()
 
-    def ready(
-        self, study: Study, trials: Sequence[Trial], workers: int, most: int
+    def take(
+        self, study: Study, trials: Sequence[Trial], *, workers: int, most: int
     ) -> list[Candidate]:
-        """Hand out candidates that were made in advance and are still good.
+        """Hand out candidates that are ready and still good, the oldest first.
 
-        They are dropped when the reference point was inferred since, when a trial failed by its own
-        fault, when more trials have ended than there are workers, or when they were tried.
+        Dropped are those that were made before the reference point was inferred, those that were
+        tried since, and those since which more trials have ended than there are workers.
 
         Args:
             study: What to search.
@@ -100,28 +151,131 @@ class Proposer:
             workers: How many trials run at once.
             most: How many are wanted at most.
         """
-        if not self._is_up_to_date(_Known.of(study, trials), workers):
-            self._ready = []
-        tried = {key(parameters) for parameters in tried_parameters(trials)}
-        fresh = [each for each in self._ready if key(each.parameters) not in tried]
-        self._ready = fresh[most:]
-        return fresh[:most]
+        with self._changed:
+            self._drop_outdated(study, trials, workers)
+            taken = self._ready[:most]
+            self._ready = self._ready[most:]
+            # What is taken is not pending until the record says so: nothing is made meanwhile.
+            if taken:
+                self._order = None
+            return [each.candidate for each in taken]
 
-    def _is_up_to_date(self, now: _Known, workers: int) -> bool:
-        then = self._known
-        return (
-            then is not None
-            and now.study == then.study
-            and now.failed == then.failed
-            and now.ended - then.ended <= workers
-        )
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most for a candidate, and say whether there is news.
+
+        Raises:
+            Exception: Whatever the sampler raised.
+        """
+        with self._changed:
+            self._changed.wait_for(self._has_news, seconds)
+            if self._error is not None:
+                raise self._error
+            return self._has_news()
+
+    def _has_news(self) -> bool:
+        silent = self._order is not None and self._answered is self._order
+        return bool(self._ready) or self._error is not None or silent
+
+    def _drop_outdated(self, study: Study, trials: Sequence[Trial], workers: int) -> None:
+        if not self._ready:
+            return
+        ended = _ended(trials)
+        # The sampler knew all trials before.
+        since = trials[min(each.known for each in self._ready) :]
+        tried = {key(parameters) for parameters in tried_parameters(since)}
+        self._ready = [
+            each
+            for each in self._ready
+            if each.study == study
+            and ended - each.ended <= workers
+            and key(each.candidate.parameters) not in tried
+        ]
+
+    def _is_due(self) -> bool:
+        if self._closed:
+            return True
+        order = self._order
+        return order is not None and order is not self._answered and len(self._ready) < order.count
+
+    def _work(self) -> None:
+        with suppress(_AbandonedError):
+            while True:
+                with self._changed:
+                    self._changed.wait_for(self._is_due)
+                    order = self._order
+                    if self._closed or order is None:
+                        return
+                    announced = [_announced(each.candidate) for each in self._ready]
+                    self._is_making = True
+                self._make(order, announced)
+
+    def _make(self, order: _Order, announced: Sequence[Trial]) -> None:
+        began = time.monotonic()
+        known = [*order.trials, *announced]
+        try:
+            candidates = next_candidates(self._sampler, order.study, known, 1, self.seed)
+        # A sampler may be foreign code; whatever it raises belongs to whoever waits for it.
+        except (Exception, SystemExit) as error:
+            _LOGGER.debug("a proposal failed", exc_info=True)
+            with self._changed:
+                self._is_making = False
+                self._error = error
+                self._closed = True
+                self._changed.notify_all()
+            return
+        with self._changed:
+            self._is_making = False
+            self._seconds.append(time.monotonic() - began)
+            made_from = order.study, len(order.trials), _ended(order.trials)
+            self._ready += [_Made(each, *made_from) for each in candidates]
+            if not candidates:
+                self._answered = order
+            self._changed.notify_all()
 
 
-def _typical_seconds(trials: Sequence[Trial]) -> float:
+def stock(workers: int, seconds: Sequence[float], typical: float) -> int:
+    """Return how many candidates to have ready, so that workers seldom wait for the search.
+
+    Proposals that take a share ρ of the time between two ends of trials are a queue, in which n
+    and more orders are open for a share ρⁿ of the time. Of a stock of s that leaves ρˢ⁺¹ / (1 - ρ)
+    workers waiting on average.
+
+    Args:
+        workers: How many trials run at once.
+        seconds: That the last proposals took.
+        typical: Seconds of a trial.
+    """
+    if workers < 2 or not seconds:
+        return 0
+    share = fmean(seconds) * workers / typical if typical > 0 else math.inf
+    most = workers
+    for count in range(most):
+        if share < 1 and share ** (count + 1) <= SHORTAGE * (1 - share):
+            return count
+    return most
+
+
+def typical_seconds(trials: Sequence[Trial]) -> float:
     """Return the median duration of a completed trial, infinity where there is none."""
     durations = [
         (trial.ended - trial.started).total_seconds()
-        for trial in trials
+        for trial in trials[-_LATEST:]
         if trial.state is TrialState.COMPLETED and trial.started and trial.ended
     ]
     return median(durations) if durations else math.inf
+
+
+def _ended(trials: Sequence[Trial]) -> int:
+    return sum(trial.ended is not None for trial in trials)
+
+
+def _announced(candidate: Candidate) -> Trial:
+    """Return a candidate that is ready as the trial that it will be."""
+    return Trial(
+        -1,
+        candidate.parameters,
+        state=TrialState.PROPOSED,
+        fidelity=candidate.fidelity,
+        sampler=candidate.sampler,
+        notes=candidate.notes,
+    )

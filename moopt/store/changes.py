@@ -1,76 +1,224 @@
-"""Changes of one trial, each guarded by the state that it starts from."""
+"""Changes of trials. Each takes a turn, checks the state that it starts from and says why.
 
-from collections.abc import Mapping
+The first measurement of a trial that arrives counts, whoever brings it: a driver that was taken for
+lost may come back with one. A failure counts only from the attempt that holds the trial.
+"""
+
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, func, select
 
 from moopt.errors import SelectionError, StateError
-from moopt.store.tables import StudyRow, TrialRow
-from moopt.study.trials import TrialState
+from moopt.store.events import Turn
+from moopt.store.rows import evaluation_row, measurement_rows, new_trial_row
+from moopt.store.tables import (
+    EvaluationRow,
+    MeasurementRow,
+    TrialRow,
+)
+from moopt.study.evaluation import Split
+from moopt.study.trials import (
+    Candidate,
+    Failure,
+    FailureKind,
+    Measurement,
+    TrialState,
+    evaluation_seed,
+)
+from moopt.study.usage import Usage
 
-HANDED_BACK: Mapping[str, str | None] = {
-    "state": TrialState.PROPOSED.value,
-    "driver": None,
-    "lease_ends": None,
-}
-"""What turns a running trial into a proposed one."""
+MAX_WORKER_LOSSES = 3
+"""How many workers may die under a trial before it has failed."""
+
+MAX_DRIVER_LOSSES = 10
+"""How many drivers may. Mostly it is not the trial that ends a driver."""
+
+_WITHOUT_RESULT = frozenset({TrialState.PROPOSED, TrialState.RUNNING})
 
 
-def study_row(session: Session, name: str) -> StudyRow:
-    """Return the row of a study.
+def add(turn: Turn, name: str, candidate: Candidate, seed: int, expected: int | None) -> TrialRow:
+    """Give a candidate the next number.
 
     Raises:
-        SelectionError: There is no study of that name.
+        StateError: The next number is not the expected one.
     """
-    row = session.scalar(select(StudyRow).where(StudyRow.name == name))
-    if row is None:
-        raise unknown_study(session, name)
+    highest = turn.session.scalar(
+        select(func.max(TrialRow.number)).where(TrialRow.study_id == turn.study_id)
+    )
+    free = 0 if highest is None else highest + 1
+    if expected not in {None, free}:
+        raise StateError(
+            f"the next trial of study {name!r} was to be {expected}, it is {free}; another "
+            "process has added trials, propose again"
+        )
+    row = new_trial_row(turn.study_id, free, candidate, evaluation_seed(seed, free))
+    row.revision = turn.revision
+    turn.session.add(row)
     return row
 
 
-def unknown_study(session: Session, name: str) -> SelectionError:
-    """Return the error that says which studies there are."""
-    names = list(session.scalars(select(StudyRow.name).order_by(StudyRow.id)))
-    known = f"it has {', '.join(map(repr, names))}" if names else "it is empty"
-    return SelectionError(f"the store has no study {name!r}; {known}")
-
-
-def ended(state: TrialState) -> dict[str, Any]:
-    """Return what changes when a trial ends in a state."""
-    return {"state": state.value, "ended": datetime.now(UTC), "driver": None, "lease_ends": None}
-
-
-def change(
-    session: Session, name: str, number: int, before: TrialState, values: Mapping[str, Any]
-) -> TrialRow:
-    """Change a trial that is in a state, and return it as it is then.
+def start(turn: Turn, name: str, number: int, driver: str) -> TrialRow:
+    """Take a proposed trial to run it.
 
     Raises:
-        StateError: It is in another state.
+        StateError: It is not proposed.
         SelectionError: There is no such trial.
     """
-    study_id = study_row(session, name).id
-    this = select(TrialRow).where(TrialRow.study_id == study_id, TrialRow.number == number)
-    # The condition is part of the update: between reading and writing nobody can come.
-    changed: TrialRow | None = session.scalar(
-        update(TrialRow)
-        .where(
-            TrialRow.study_id == study_id,
-            TrialRow.number == number,
-            TrialRow.state == before.value,
+    row = trial_row(turn, name, number, {TrialState.PROPOSED})
+    row.state = TrialState.RUNNING.value
+    row.attempts += 1
+    row.started, row.driver = datetime.now(UTC), driver
+    return row
+
+
+def hand_back(turn: Turn, name: str, number: int, attempt: int | None) -> TrialRow:
+    """Propose a running trial again.
+
+    Raises:
+        StateError: It is not running, or as another attempt.
+        SelectionError: There is no such trial.
+    """
+    row = trial_row(turn, name, number, {TrialState.RUNNING})
+    _check_attempt(row, name, attempt)
+    row.state, row.driver = TrialState.PROPOSED.value, None
+    return row
+
+
+def complete(
+    turn: Turn,
+    name: str,
+    number: int,
+    measurements: Mapping[str, Measurement],
+    usage: Usage | None,
+) -> TrialRow:
+    """Record what was measured.
+
+    Raises:
+        StateError: The trial has an outcome.
+        SelectionError: There is no such trial.
+    """
+    row = trial_row(turn, name, number, None)
+    is_lost = row.failure_kind == FailureKind.INFRASTRUCTURE.value
+    if not row.attempts or not (TrialState(row.state) in _WITHOUT_RESULT or is_lost):
+        raise _wrong_state(name, row, {TrialState.RUNNING})
+    row.failure_kind = row.failure_message = None
+    _end(row, TrialState.COMPLETED)
+    turn.session.add_all(measurement_rows(row.id, Split.SEARCH, measurements))
+    _keep_usage(turn, row, Split.SEARCH, usage)
+    return row
+
+
+def fail(
+    turn: Turn,
+    name: str,
+    number: int,
+    failure: Failure,
+    *,
+    attempt: int | None,
+    usage: Usage | None,
+) -> TrialRow:
+    """Record why there is nothing.
+
+    Raises:
+        StateError: The trial is not running, or as another attempt.
+        SelectionError: There is no such trial.
+    """
+    row = trial_row(turn, name, number, {TrialState.RUNNING})
+    _check_attempt(row, name, attempt)
+    end_failed(row, failure)
+    _keep_usage(turn, row, Split.SEARCH, usage)
+    return row
+
+
+def lose(turn: Turn, name: str, number: int, failure: Failure, attempt: int | None) -> TrialRow:
+    """Propose a trial again whose worker was lost, or end it where that happened too often.
+
+    Raises:
+        StateError: The trial is not running, or as another attempt.
+        SelectionError: There is no such trial.
+    """
+    row = trial_row(turn, name, number, {TrialState.RUNNING})
+    _check_attempt(row, name, attempt)
+    row.worker_losses += 1
+    if row.worker_losses >= MAX_WORKER_LOSSES:
+        end_failed(row, failure)
+    else:
+        row.state, row.driver = TrialState.PROPOSED.value, None
+    return row
+
+
+def measure_again(
+    turn: Turn,
+    name: str,
+    number: int,
+    measurements: Mapping[str, Measurement],
+    usage: Usage | None,
+) -> TrialRow:
+    """Record what was measured on held-out data, in place of what was before.
+
+    Raises:
+        StateError: The trial is not completed.
+        SelectionError: There is no such trial.
+    """
+    row = trial_row(turn, name, number, {TrialState.COMPLETED})
+    held_out = Split.HELD_OUT
+    for table in (MeasurementRow, EvaluationRow):
+        turn.session.execute(
+            delete(table).where(table.trial_id == row.id, table.split == held_out.value)
         )
-        .values({"state": before.value, **values})
-        .returning(TrialRow)
+    turn.session.add_all(measurement_rows(row.id, held_out, measurements))
+    _keep_usage(turn, row, held_out, usage)
+    return row
+
+
+def trial_row(
+    turn: Turn, name: str, number: int, states: Collection[TrialState] | None
+) -> TrialRow:
+    """Return the row of a trial in one of some states, or in any."""
+    row = turn.session.scalar(
+        select(TrialRow).where(TrialRow.study_id == turn.study_id, TrialRow.number == number)
     )
-    if changed is not None:
-        return changed
-    found = session.scalar(this)
-    if found is None:
-        raise SelectionError(f"study {name!r} has no trial {number}; `moopt trials` lists them")
-    raise StateError(
-        f"trial {number} of study {name!r} needs to be {before.value} for this, it is "
-        f"{found.state}; another process was faster, and what it recorded stays"
+    if row is None:
+        raise unknown_trial(name, number)
+    if states is not None and TrialState(row.state) not in states:
+        raise _wrong_state(name, row, states)
+    row.revision = turn.revision
+    return row
+
+
+def unknown_trial(name: str, number: int) -> SelectionError:
+    """Return the error for a number that no trial has."""
+    return SelectionError(f"study {name!r} has no trial {number}; `moopt trials` lists them")
+
+
+def _wrong_state(name: str, row: TrialRow, states: Collection[TrialState]) -> StateError:
+    needed = " or ".join(state.value for state in states)
+    return StateError(
+        f"trial {row.number} of study {name!r} needs to be {needed} for this, it is "
+        f"{row.state}; another process was faster, and what it recorded stays"
     )
+
+
+def _check_attempt(row: TrialRow, name: str, attempt: int | None) -> None:
+    if attempt not in {None, row.attempts}:
+        raise StateError(
+            f"attempt {attempt} of trial {row.number} of study {name!r} was given up, and attempt "
+            f"{row.attempts} runs; only a measurement would count now"
+        )
+
+
+def end_failed(row: TrialRow, failure: Failure) -> None:
+    """End a trial that has nothing to show."""
+    _end(row, TrialState.FAILED)
+    row.failure_kind, row.failure_message = failure.kind.value, failure.message
+
+
+def _end(row: TrialRow, state: TrialState) -> None:
+    row.state, row.ended = state.value, datetime.now(UTC)
+
+
+def _keep_usage(turn: Turn, row: TrialRow, split: Split, usage: Usage | None) -> None:
+    if usage is not None:
+        # A trial that failed and was asked for again has one.
+        turn.session.merge(evaluation_row(row.id, split, usage))

@@ -1,200 +1,195 @@
-"""Opening a database: which driver, which settings, which schema.
+"""Transactions on a database that somebody may restart, or whose disk may be full for a while.
 
-SQLite runs in WAL mode, so that readers never wait for a writer. It syncs every commit to disk
-(`synchronous=FULL`): with NORMAL a power cut may take back the last commits, which may be hours of
-training, while a sync costs a few milliseconds a trial. A writer begins with `BEGIN IMMEDIATE` and
-so waits for its turn; a transaction that reads first and then wants to write would be refused.
+What is written is given as a function, so that it can be done again where it failed through no
+fault of its own.
 """
 
-import sqlite3
+import importlib
+import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from moopt.errors import StoreError
-from moopt.store.tables import SCHEMA_VERSION, MetaRow, Table
+from moopt.store.engines import WRITES, cannot_open, shown, store_engine, store_url
+from moopt.store.tables import HEAD, StudyRow, Table, VersionRow
+from moopt.store.trouble import is_passing
 
-BUSY_SECONDS = 30.0
-"""How long a writer waits for the others before it gives up."""
+PATIENCE_SECONDS = 300.0
+"""How long a database may be away, or its disk full, before a run gives up."""
 
-EXPECTED = (
-    "expected is the path of a SQLite file, such as moopt.db, or a database URL, such as "
-    "sqlite:///moopt.db or postgresql://user@host/database"
-)
-_WRITES = "moopt_writes"
-_META = MetaRow.__tablename__
-_VERSION_KEY = "schema_version"
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 5.0
+_OPENING_LOCK = 0x6D6F6F7074
+"""Number of the lock under which one process at a time makes tables in PostgreSQL."""
+
+_LOGGER = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Database:
     """A connection pool with read and write transactions. Threads may share it.
 
+    Args:
+        text: URL, or path of a SQLite file.
+        patience_seconds: How long to try again where a database is away or full.
+
     Raises:
         StoreError: It cannot be opened, is no database, or was written by a newer moopt.
     """
 
-    def __init__(self, text: str) -> None:
-        self._url = _url(text)
-        self._reader = _engine(self._url)
-        self._writer = self._reader.execution_options(**{_WRITES: True})
+    def __init__(self, text: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.url = store_url(text)
+        self._patience = patience_seconds
+        engine = store_engine(self.url)
+        is_server = engine.dialect.name == "postgresql"
+        # A reader of several tables sees one state of them all, in SQLite without being told.
+        self._reader = (
+            engine.execution_options(isolation_level="REPEATABLE READ") if is_server else engine
+        )
+        self._writer = engine.execution_options(**{WRITES: True})
         # In memory all threads share one connection, which has one transaction at a time.
         self._lock = threading.RLock()
         try:
-            with self._writer.begin() as connection:
-                Table.metadata.create_all(connection, tables=[Table.metadata.tables[_META]])
-                _check_version(connection, self._url)
-                Table.metadata.create_all(connection)
+            self._bring_up_to_date()
         except DBAPIError as error:
             self.close()
-            raise _cannot_open(self._url, str(error.orig)) from error
+            raise cannot_open(self.url, str(error.orig)) from error
         except StoreError:
             self.close()
             raise
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """Open a transaction that sees one state of the database and changes nothing.
+    def read(self, work: Callable[[Session], T]) -> T:
+        """Do something in a transaction that sees one state of the database and changes nothing.
 
         Raises:
             StoreError: The database cannot be read.
         """
-        with self._lock, self._errors("read"), Session(self._reader) as session:
-            yield session
 
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """Open a transaction that happens whole or not at all, one after the other.
+        def once() -> T:
+            with self._lock, Session(self._reader) as session:
+                return work(session)
+
+        return self._patiently("read", once)
+
+    def write(self, work: Callable[[Session], T], *, before: Callable[[Session], T | None]) -> T:
+        """Do something in a transaction that happens whole or not at all, one after the other.
+
+        Args:
+            work: Changes something.
+            before: Asked before another try: what `work` returned, if the last try took place after
+                all and only its answer got lost; None if it did not.
 
         Raises:
             StoreError: The database cannot be written.
         """
-        with (
-            self._lock,
-            self._errors("write"),
-            Session(self._writer) as session,
-            session.begin(),
-        ):
-            yield session
+        tries = 0
+
+        def once() -> T:
+            nonlocal tries
+            tries += 1
+            with self._lock, Session(self._writer) as session, session.begin():
+                done = before(session) if tries > 1 else None
+                return work(session) if done is None else done
+
+        return self._patiently("write", once)
+
+    def write_again(self, work: Callable[[Session], T]) -> T:
+        """Do the same for something that may happen twice without harm.
+
+        Raises:
+            StoreError: The database cannot be written.
+        """
+        return self.write(work, before=lambda _session: None)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Open a transaction for reading and writing whole tables.
+
+        Raises:
+            StoreError: The database cannot be read or written.
+        """
+        try:
+            with self._lock, self._writer.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise self._cannot("write", error) from error
 
     def close(self) -> None:
         """Close all connections."""
         self._reader.dispose()
 
-    @contextmanager
-    def _errors(self, action: str) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            raise StoreError(
-                f"cannot {action} the store {_shown(self._url)}: {error.orig}; nothing that was "
-                "recorded before is lost, mend the cause and run again"
-            ) from error
+    def _patiently(self, action: str, once: Callable[[], T]) -> T:
+        pause, began, said = _FIRST_PAUSE, time.monotonic(), False
+        while True:
+            try:
+                result = once()
+            except DBAPIError as error:
+                waited = time.monotonic() - began
+                if waited >= self._patience or not is_passing(error):
+                    raise self._cannot(action, error) from error
+                if not said and pause > 4 * _FIRST_PAUSE:
+                    said = True
+                    _LOGGER.warning(
+                        "cannot %s the store %s: %s; trying again for %g s",
+                        action,
+                        shown(self.url),
+                        _one_line(error),
+                        self._patience,
+                    )
+                time.sleep(min(pause, max(self._patience - waited, 0.0)))
+                pause = min(2.0 * pause, _LONGEST_PAUSE)
+            else:
+                if said:
+                    _LOGGER.warning("the store %s is there again", shown(self.url))
+                return result
 
-
-def _url(text: str) -> URL:
-    if "://" not in text:
-        return URL.create("sqlite", database=str(Path(text).expanduser()))
-    try:
-        url = make_url(text)
-    except ArgumentError as error:
-        raise StoreError(f"the store {text!r} is not a database URL; {EXPECTED}") from error
-    # The extra `postgres` installs psycopg 3; SQLAlchemy 2.0 would look for psycopg2.
-    if url.drivername in {"postgres", "postgresql"}:
-        return url.set(drivername="postgresql+psycopg")
-    return url
-
-
-def _engine(url: URL) -> Engine:
-    options: Mapping[str, Any] = {}
-    if url.get_backend_name() == "sqlite":
-        options = {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
-        if url.database in {None, "", ":memory:"}:
-            # Each connection would have a database of its own.
-            options = {**options, "poolclass": StaticPool}
-        else:
-            _check_file(Path(str(url.database)), url)
-    try:
-        engine = create_engine(url, **options)
-    except NoSuchModuleError as error:
-        raise StoreError(
-            f"the store {_shown(url)} asks for the unknown database {url.drivername!r}; {EXPECTED}"
-        ) from error
-    except ModuleNotFoundError as error:
-        extra = "'moopt[postgres]'" if "psycopg" in url.drivername else error.name
-        raise StoreError(
-            f"the store {_shown(url)} needs the package {error.name!r}, which is not installed; "
-            f"pip install {extra}"
-        ) from error
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _check_file(path: Path, url: URL) -> None:
-    if path.is_dir():
-        raise _cannot_open(url, "that is a folder")
-    if not path.parent.is_dir():
-        raise _cannot_open(
-            url, f"there is no folder {str(path.parent)!r}; make it, or take another path"
+    def _cannot(self, action: str, error: DBAPIError) -> StoreError:
+        return StoreError(
+            f"cannot {action} the store {shown(self.url)}: {_one_line(error)}; nothing that was "
+            "recorded before is lost, mend the cause and run again"
         )
 
-
-def _set_up_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-    del record
-    # From here on SQLAlchemy's "begin" event begins transactions, not the driver.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = FULL")
-    _switch_to_wal(cursor)
-    cursor.close()
-
-
-def _switch_to_wal(cursor: DBAPICursor) -> None:
-    """Switch the file to WAL mode, once; SQLite does not wait for its turn at this by itself."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+    def _bring_up_to_date(self) -> None:
+        with self._reader.connect() as connection:
+            if _version(connection) == HEAD:
+                return
+        with self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_OPENING_LOCK})"))
+            found = _version(connection)
+            if found == HEAD:
+                # Another process was faster.
+                return
+            if found is None and not inspect(connection).has_table(StudyRow.__tablename__):
+                Table.metadata.create_all(connection)
+                connection.execute(insert(VersionRow).values(version_num=HEAD))
+                return
+            _migrate(connection, self.url, found)
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VersionRow.__tablename__):
+        return None
+    return connection.scalar(select(VersionRow.version_num))
 
 
-def _check_version(connection: Connection, url: URL) -> None:
-    found = connection.scalar(select(MetaRow.value).where(MetaRow.key == _VERSION_KEY))
-    if found is None:
-        connection.execute(insert(MetaRow).values(key=_VERSION_KEY, value=str(SCHEMA_VERSION)))
-    elif int(found) > SCHEMA_VERSION:
+def _migrate(connection: Connection, url: URL, found: str | None) -> None:
+    migration = importlib.import_module("moopt.store.migration")
+    if found is not None and not migration.knows(found):
         raise StoreError(
-            f"the store {_shown(url)} was written by a newer moopt: its schema has version "
-            f"{found}, this moopt knows up to {SCHEMA_VERSION}; upgrade moopt, or take another "
-            "store"
+            f"the store {shown(url)} was written by a newer moopt: its tables have version "
+            f"{found}, this moopt knows up to {HEAD}; upgrade moopt, or take another store"
         )
+    migration.migrate(connection, found)
 
 
-def _cannot_open(url: URL, reason: str) -> StoreError:
-    return StoreError(f"cannot open the store {_shown(url)}: {reason}; {EXPECTED}")
-
-
-def _shown(url: URL) -> str:
-    """Return the URL without its password."""
-    return repr(url.render_as_string(hide_password=True))
+def _one_line(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split())

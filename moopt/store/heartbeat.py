@@ -1,4 +1,4 @@
-"""Leases that are renewed while a driver lives, whatever it is busy with."""
+"""A thread that beats while its driver lives, whatever the driver is busy with."""
 
 import logging
 import threading
@@ -6,10 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from moopt.errors import StoreError
+from moopt.store.drivers import Driver
 from moopt.store.store import Store
-
-LEASE_SECONDS = 60.0
-"""How long a trial stays with a driver that does not say a word."""
 
 INTERVAL_SECONDS = 10.0
 
@@ -17,21 +15,37 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Renews the leases of a driver from a thread of its own, from entering to leaving it.
+    """Enters a driver, beats for it, and lets it leave: from entering to leaving the context.
 
     A sampler may think and a trial may run in this process for longer than a lease lasts.
+
+    Args:
+        store: Where.
+        driver: Who.
+        study: Whose trials it runs.
+        workers: How many trials it runs at once.
+        interval_seconds: Between two beats.
     """
 
     def __init__(
-        self, store: Store, driver: str, *, interval_seconds: float = INTERVAL_SECONDS
+        self,
+        store: Store,
+        driver: Driver,
+        study: str,
+        workers: int = 1,
+        *,
+        interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._store = store
         self._driver = driver
+        self._study = study
+        self._workers = workers
         self._interval = interval_seconds
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="moopt leases", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="moopt heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
+        self._store.drivers.enter(self._driver, self._study, workers=self._workers)
         self._thread.start()
         return self
 
@@ -43,11 +57,12 @@ class Heartbeat:
     ) -> None:
         self._stopped.set()
         self._thread.join()
+        self._store.drivers.leave(self._driver, self._study)
 
     def _beat(self) -> None:
         while not self._stopped.wait(self._interval):
             try:
-                self._store.renew(self._driver, LEASE_SECONDS)
+                self._store.drivers.beat(self._driver)
             except StoreError as error:
                 # The lease outlasts several beats; what records an outcome will raise.
-                _LOGGER.warning("could not renew the leases of the running trials: %s", error)
+                _LOGGER.warning("could not say that this driver lives: %s", error)

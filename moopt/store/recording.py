@@ -1,16 +1,17 @@
-"""From an outcome to the record: measured, failed, or to be tried again."""
+"""From an evaluation to the record: measured, failed, or to be tried again."""
 
 import logging
+from datetime import UTC, datetime
 
 from moopt.errors import StateError
+from moopt.store.changes import MAX_WORKER_LOSSES
+from moopt.store.reports import PartialResult
 from moopt.store.store import Store
-from moopt.study.evaluation import Evaluation
+from moopt.study.evaluation import Evaluation, Report
 from moopt.study.outcomes import judge
 from moopt.study.study import Study
 from moopt.study.trials import Failure, FailureKind, Trial
-
-MAX_ATTEMPTS = 3
-"""How often a trial is started when the infrastructure fails under it."""
+from moopt.study.validation import check_measurements
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -21,17 +22,31 @@ def record(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> 
     Raises:
         EvaluationError: The evaluator needs mending; nothing is recorded.
     """
+    name, number, attempt = study.name, trial.number, trial.attempts
     try:
         match judge(study, trial, evaluation.outcome):
-            case Failure() as failure if _is_retried(failure, trial):
-                store.hand_back(study.name, trial.number)
+            case Failure(kind=FailureKind.INFRASTRUCTURE) as failure:
+                store.lose(name, number, failure, attempt=attempt)
             case Failure() as failure:
-                store.fail(study.name, trial.number, failure)
+                store.fail(name, number, failure, attempt=attempt, usage=evaluation.usage)
             case measurements:
-                store.complete(study.name, trial.number, measurements)
+                store.complete(name, number, measurements, usage=evaluation.usage)
     except StateError as error:
-        # This machine slept for longer than the lease, and another driver took the trial.
+        # This machine was silent for longer than a lease, and another driver took the trial.
         _LOGGER.warning("%s", error)
+
+
+def record_report(store: Store, study: Study, trial: Trial, report: Report) -> None:
+    """Keep a partial result of a trial.
+
+    Raises:
+        EvaluationError: It is no measurement.
+    """
+    measured = check_measurements(report.measurements)
+    store.report(
+        study.name,
+        PartialResult(trial.number, trial.attempts, report.fidelity, measured, datetime.now(UTC)),
+    )
 
 
 def record_held_out(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> bool:
@@ -49,14 +64,10 @@ def record_held_out(store: Store, study: Study, trial: Trial, evaluation: Evalua
         EvaluationError: The evaluator needs mending; nothing is recorded.
     """
     match judge(study, trial, evaluation.outcome):
-        case Failure() as failure if _is_retried(failure, trial):
+        case Failure(kind=FailureKind.INFRASTRUCTURE) if trial.attempts < MAX_WORKER_LOSSES:
             return True
         case Failure(message=message):
             _LOGGER.warning("trial %d has no held-out figures: %s", trial.number, message)
         case measurements:
-            store.record_held_out(study.name, trial.number, measurements)
+            store.record_held_out(study.name, trial.number, measurements, usage=evaluation.usage)
     return False
-
-
-def _is_retried(failure: Failure, trial: Trial) -> bool:
-    return failure.kind is FailureKind.INFRASTRUCTURE and trial.attempts < MAX_ATTEMPTS

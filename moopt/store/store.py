@@ -1,47 +1,46 @@
 """The record of studies and trials in a database, for many processes at once.
 
-Every change of a trial names the state that it starts from and is refused otherwise, so that no
-outcome is counted twice, whoever was killed or late. Drivers hold the trials that they run by a
-lease, which they renew.
+Every change of a trial takes a turn: of one study there is one change after the other, whoever
+makes them. Each checks the state that it starts from, so that no outcome is counted twice, whoever
+was killed or late, and each leaves an event that says why.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
-from moopt.errors import StateError
-from moopt.store.changes import HANDED_BACK, change, ended, study_row, unknown_study
-from moopt.store.database import Database
-from moopt.store.definitions import check_same, differs, stored_study
-from moopt.store.drivers import is_gone
-from moopt.store.rows import measurement_rows, new_trial_row, trials_from_rows
-from moopt.store.tables import MeasurementRow, StudyRow, TrialRow
-from moopt.study.evaluation import Split
-from moopt.study.serialization import study_to_json
-from moopt.study.study import Study
-from moopt.study.trials import (
-    Candidate,
-    Failure,
-    Measurement,
-    Trial,
-    TrialState,
-    evaluation_seed,
-)
+from moopt.store import changes, proposing_again, reports
+from moopt.store.database import PATIENCE_SECONDS, Database
+from moopt.store.definitions import study_row
+from moopt.store.drivers import Watch
+from moopt.store.events import Turn, changed_number, new_change, take_turn
+from moopt.store.reports import PartialResult
+from moopt.store.rows import read_trials, trial_of
+from moopt.store.studies import StudyRecord
+from moopt.store.tables import TrialRow
+from moopt.study.trials import Candidate, Failure, Measurement, Trial, TrialState
+from moopt.study.usage import Usage
 
 
-class Store:
+class Store(StudyRecord):
     """Studies and their trials in one database. Threads may share a store.
 
+    Where the database is away or its disk is full, every method tries again for some minutes.
+
+    Args:
+        url: Of a database, or the path of a SQLite file.
+        patience_seconds: How long to try again.
+
     Raises:
-        StoreError: The database cannot be opened.
+        StoreError: The database cannot be opened; from every method: it cannot be read or written.
     """
 
-    def __init__(self, url: str = "sqlite:///moopt.db") -> None:
-        self._database = Database(url)
+    def __init__(
+        self, url: str = "sqlite:///moopt.db", *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        super().__init__(Database(url, patience_seconds=patience_seconds))
 
     def __enter__(self) -> Self:
         return self
@@ -57,78 +56,6 @@ class Store:
     def close(self) -> None:
         """Close all connections. A store in memory is gone then."""
         self._database.close()
-
-    def register(self, study: Study, path: Path | None = None) -> None:
-        """Enter a study, or check that it is the one that was entered before.
-
-        Starting points may change, and so may the file. While no trial has run, everything may:
-        what was only proposed for the earlier definition is dropped.
-
-        Raises:
-            StudyError: Another study has this name.
-        """
-        definition = study_to_json(study)
-        file = None if path is None else str(path.resolve())
-        with self._database.writing() as session:
-            row = session.scalar(select(StudyRow).where(StudyRow.name == study.name))
-            if row is None:
-                session.add(
-                    StudyRow(
-                        name=study.name,
-                        definition=definition,
-                        inferred={},
-                        path=file,
-                        created=datetime.now(UTC),
-                    )
-                )
-                return
-            states = set(session.scalars(select(TrialRow.state).where(TrialRow.study_id == row.id)))
-            if states <= {TrialState.PROPOSED.value} and differs(row, study):
-                session.execute(delete(TrialRow).where(TrialRow.study_id == row.id))
-                row.definition, row.inferred = definition, {}
-            check_same(row, study)
-            row.definition = {**row.definition, "start_with": definition["start_with"]}
-            row.path = file or row.path
-
-    def studies(self) -> list[str]:
-        """Return the names of all studies, in the order in which they were entered."""
-        with self._database.reading() as session:
-            return list(session.scalars(select(StudyRow.name).order_by(StudyRow.id)))
-
-    def study(self, name: str) -> Study:
-        """Return a study, with inferred references where it had none.
-
-        Raises:
-            SelectionError: There is no study of that name.
-        """
-        with self._database.reading() as session:
-            return stored_study(study_row(session, name))
-
-    def inferred(self, name: str) -> dict[str, float]:
-        """Return the references that were inferred, by objective.
-
-        Raises:
-            SelectionError: There is no study of that name.
-        """
-        with self._database.reading() as session:
-            return dict(study_row(session, name).inferred)
-
-    def path(self, name: str) -> Path | None:
-        """Return the file that defines a study, or None if it was made in a script.
-
-        Raises:
-            SelectionError: There is no study of that name.
-        """
-        with self._database.reading() as session:
-            file = study_row(session, name).path
-        return None if file is None else Path(file)
-
-    def set_references(self, name: str, references: Mapping[str, float]) -> None:
-        """Keep inferred references. One that is there already stays."""
-        with self._database.writing() as session:
-            row = study_row(session, name)
-            session.refresh(row, with_for_update=True)
-            row.inferred = {**references, **row.inferred}
 
     def add(
         self, name: str, candidate: Candidate, seed: int, *, number: int | None = None
@@ -146,124 +73,114 @@ class Store:
             StateError: The next number is another one.
             SelectionError: There is no study of that name.
         """
-        with self._database.writing() as session:
-            # PostgreSQL needs the lock; in SQLite the transaction has it.
-            study = select(StudyRow.id).where(StudyRow.name == name).with_for_update()
-            study_id = session.scalar(study)
-            if study_id is None:
-                raise unknown_study(session, name)
-            highest = session.scalar(
-                select(func.max(TrialRow.number)).where(TrialRow.study_id == study_id)
-            )
-            free = 0 if highest is None else highest + 1
-            if number not in {None, free}:
-                raise StateError(
-                    f"the next trial of study {name!r} was to be {number}, it is {free}; another "
-                    "process has added trials, propose again"
-                )
-            row = new_trial_row(study_id, free, candidate, evaluation_seed(seed, free))
-            session.add(row)
-            session.flush()
-            return trials_from_rows([row], [])[0]
+        cause = f"proposed by {candidate.sampler}" if candidate.sampler else "proposed"
+        return self._change(
+            name, cause, lambda turn: changes.add(turn, name, candidate, seed, number)
+        )
 
-    def start(self, name: str, number: int, *, driver: str, lease_seconds: float) -> Trial:
-        """Take a proposed trial to run it.
+    def start(self, name: str, number: int, *, driver: str) -> Trial:
+        """Take a proposed trial to run it, for a driver that has entered.
 
         Raises:
             StateError: It is not proposed: somebody else took it.
             SelectionError: There is no such trial.
         """
-        now = datetime.now(UTC)
-        changes = {
-            "state": TrialState.RUNNING.value,
-            "attempts": TrialRow.attempts + 1,
-            "started": now,
-            "driver": driver,
-            "lease_ends": now + timedelta(seconds=lease_seconds),
-        }
-        with self._database.writing() as session:
-            row = change(session, name, number, TrialState.PROPOSED, changes)
-            return trials_from_rows([row], [])[0]
+        return self._change(
+            name, f"started by {driver}", lambda turn: changes.start(turn, name, number, driver)
+        )
 
-    def renew(self, driver: str, lease_seconds: float) -> None:
-        """Prolong the leases of all trials that a driver runs."""
-        ends = datetime.now(UTC) + timedelta(seconds=lease_seconds)
-        with self._database.writing() as session:
-            session.execute(
-                update(TrialRow)
-                .where(TrialRow.driver == driver, TrialRow.state == TrialState.RUNNING.value)
-                .values(lease_ends=ends)
-            )
-
-    def reclaim(self, name: str) -> list[int]:
-        """Propose again what nobody runs any more, and return the numbers.
-
-        That are running trials whose lease ran out or whose driver died on this host.
-        """
-        now = datetime.now(UTC)
-        with self._database.writing() as session:
-            running = session.scalars(
-                select(TrialRow)
-                .where(
-                    TrialRow.study_id == study_row(session, name).id,
-                    TrialRow.state == TrialState.RUNNING.value,
-                )
-                .order_by(TrialRow.number)
-                .with_for_update()
-            )
-            lost = [
-                row
-                for row in running
-                if row.lease_ends is None or row.lease_ends < now or is_gone(row.driver or "")
-            ]
-            for row in lost:
-                row.state, row.driver, row.lease_ends = TrialState.PROPOSED.value, None, None
-            return [row.number for row in lost]
-
-    def hand_back(self, name: str, number: int) -> None:
+    def hand_back(self, name: str, number: int, cause: str, *, attempt: int | None = None) -> None:
         """Propose a running trial again: it was interrupted through no fault of its own.
 
-        Raises:
-            StateError: It is not running.
-            SelectionError: There is no such trial.
-        """
-        with self._database.writing() as session:
-            change(session, name, number, TrialState.RUNNING, HANDED_BACK)
-
-    def release(self, driver: str) -> None:
-        """Propose again all trials that a driver runs: it stops."""
-        with self._database.writing() as session:
-            session.execute(
-                update(TrialRow)
-                .where(TrialRow.driver == driver, TrialRow.state == TrialState.RUNNING.value)
-                .values(HANDED_BACK)
-            )
-
-    def complete(self, name: str, number: int, measurements: Mapping[str, Measurement]) -> None:
-        """Record what was measured.
+        Args:
+            name: The study.
+            number: Of the trial.
+            cause: Why, for people.
+            attempt: The one that is given up. None: whichever runs.
 
         Raises:
-            StateError: The trial is not running: its outcome was recorded, or somebody took it.
+            StateError: It is not running, or as another attempt.
             SelectionError: There is no such trial.
         """
-        with self._database.writing() as session:
-            changes = ended(TrialState.COMPLETED)
-            row = change(session, name, number, TrialState.RUNNING, changes)
-            session.add_all(measurement_rows(row.id, Split.SEARCH, measurements))
+        self._change(name, cause, lambda turn: changes.hand_back(turn, name, number, attempt))
 
-    def fail(self, name: str, number: int, failure: Failure) -> None:
+    def complete(
+        self,
+        name: str,
+        number: int,
+        measurements: Mapping[str, Measurement],
+        *,
+        usage: Usage | None = None,
+    ) -> None:
+        """Record what was measured: by the first who brings it, whoever runs the trial now.
+
+        Raises:
+            StateError: The trial has an outcome already, or was never started.
+            SelectionError: There is no such trial.
+        """
+        self._change(
+            name, "measured", lambda turn: changes.complete(turn, name, number, measurements, usage)
+        )
+
+    def fail(
+        self,
+        name: str,
+        number: int,
+        failure: Failure,
+        *,
+        attempt: int | None = None,
+        usage: Usage | None = None,
+    ) -> None:
         """Record why there is nothing.
 
         Raises:
-            StateError: The trial is not running: its outcome was recorded, or somebody took it.
+            StateError: The trial is not running, or as another attempt.
             SelectionError: There is no such trial.
         """
-        why = {"failure_kind": failure.kind.value, "failure_message": failure.message}
-        with self._database.writing() as session:
-            change(session, name, number, TrialState.RUNNING, ended(TrialState.FAILED) | why)
+        self._change(
+            name,
+            f"failed ({failure.kind.value}): {failure.message}",
+            lambda turn: changes.fail(turn, name, number, failure, attempt=attempt, usage=usage),
+        )
+
+    def lose(
+        self, name: str, number: int, failure: Failure, *, attempt: int | None = None
+    ) -> TrialState:
+        """Propose a trial again whose worker was lost, or end it where that happened too often.
+
+        Raises:
+            StateError: The trial is not running, or as another attempt.
+            SelectionError: There is no such trial.
+        """
+        return self._change(
+            name,
+            f"lost: {failure.message}",
+            lambda turn: changes.lose(turn, name, number, failure, attempt),
+        ).state
+
+    def report(self, name: str, result: PartialResult) -> None:
+        """Keep a partial result, in place of what the same attempt reported at that fidelity.
+
+        Raises:
+            SelectionError: There is no such trial.
+        """
+        self._database.write_again(lambda session: reports.keep(session, name, result))
+
+    def reports(self, name: str) -> list[PartialResult]:
+        """Return all partial results of a study, by trial and attempt, in the order of their times.
+
+        Raises:
+            SelectionError: There is no study of that name.
+        """
+        return self._database.read(lambda session: reports.read(session, name))
 
     def record_held_out(
-        self, name: str, number: int, measurements: Mapping[str, Measurement]
+        self,
+        name: str,
+        number: int,
+        measurements: Mapping[str, Measurement],
+        *,
+        usage: Usage | None = None,
     ) -> None:
         """Record what was measured on held-out data, in place of what was before.
 
@@ -271,15 +188,46 @@ class Store:
             StateError: The trial is not completed.
             SelectionError: There is no such trial.
         """
-        with self._database.writing() as session:
-            row = change(session, name, number, TrialState.COMPLETED, {})
-            session.execute(
-                delete(MeasurementRow).where(
-                    MeasurementRow.trial_id == row.id,
-                    MeasurementRow.split == Split.HELD_OUT.value,
-                )
-            )
-            session.add_all(measurement_rows(row.id, Split.HELD_OUT, measurements))
+        self._change(
+            name,
+            "measured on held-out data",
+            lambda turn: changes.measure_again(turn, name, number, measurements, usage),
+        )
+
+    def retry(self, name: str, numbers: Sequence[int] | None = None) -> list[int]:
+        """Propose failed trials again, and return their numbers.
+
+        Args:
+            name: The study.
+            numbers: Which. None: all that failed through no fault of their own.
+
+        Raises:
+            StateError: One of them has not failed.
+            SelectionError: There is no such study or trial.
+        """
+        return self._database.write_again(
+            lambda session: proposing_again.retry(take_turn(session, name), name, numbers)
+        )
+
+    def reclaim(self, name: str, watch: Watch) -> list[int]:
+        """Propose again what lost drivers ran, and return the numbers.
+
+        Args:
+            name: The study.
+            watch: Which has to be asked again and again, for it sees drivers fall silent.
+
+        Raises:
+            SelectionError: There is no study of that name.
+        """
+        holders = self.drivers.holders(name)
+        lost = watch.lost(holders)
+        if not lost:
+            return []
+        # Who has beaten since was not lost after all.
+        silent = {driver: (holders[driver].count, reason) for driver, reason in lost.items()}
+        return self._database.write_again(
+            lambda session: proposing_again.reclaim(take_turn(session, name), silent)
+        )
 
     def trials(self, name: str) -> list[Trial]:
         """Return all trials of a study by number.
@@ -287,12 +235,49 @@ class Store:
         Raises:
             SelectionError: There is no study of that name.
         """
-        with self._database.reading() as session:
+        return self.changed(name)[1]
+
+    def changed(self, name: str, *, since: int | None = None) -> tuple[int, list[Trial]]:
+        """Return the revision of a study, and its trials that changed after an earlier one.
+
+        Args:
+            name: The study.
+            since: The earlier revision. None: all trials.
+
+        Raises:
+            SelectionError: There is no study of that name.
+        """
+
+        def work(session: Session) -> tuple[int, list[Trial]]:
+            row = study_row(session, name)
+            if since is None:
+                return row.revision, read_trials(session, TrialRow.study_id == row.id)
+            if since == row.revision:
+                return since, []
+            chosen = (TrialRow.study_id == row.id, TrialRow.revision > since)
+            return row.revision, read_trials(session, *chosen)
+
+        return self._database.read(work)
+
+    def _change(self, name: str, cause: str, work: Callable[[Turn], TrialRow]) -> Trial:
+        """Change one trial, enter the event, and return the trial without its measurements."""
+        change = new_change()
+
+        def once(session: Session) -> Trial:
+            turn = take_turn(session, name)
+            row = work(turn)
+            state = TrialState(row.state)
+            turn.note(cause, number=row.number, state=state, driver=row.driver, change=change)
+            return trial_of(row)
+
+        def before(session: Session) -> Trial | None:
+            number = changed_number(session, change)
+            if number is None:
+                return None
             study_id = study_row(session, name).id
-            rows = session.scalars(
-                select(TrialRow).where(TrialRow.study_id == study_id).order_by(TrialRow.number)
-            ).all()
-            measured = session.scalars(
-                select(MeasurementRow).join(TrialRow).where(TrialRow.study_id == study_id)
+            (trial,) = read_trials(
+                session, TrialRow.study_id == study_id, TrialRow.number == number
             )
-            return trials_from_rows(rows, measured)
+            return trial
+
+        return self._database.write(once, before=before)

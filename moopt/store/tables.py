@@ -16,6 +16,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
+    Integer,
     String,
     Text,
     TypeDecorator,
@@ -23,8 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 1
-"""Raised by one whenever a table changes. A newer database is refused, not guessed at."""
+HEAD = "0002"
+"""The newest migration: whenever a table changes, there is a new one."""
+
+
+_LONG = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts by itself in a column that it calls INTEGER, and only there."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -50,13 +55,12 @@ class Table(DeclarativeBase):
     """What every table is."""
 
 
-class MetaRow(Table):
-    """A fact about the database itself."""
+class VersionRow(Table):
+    """The migration that the database has, kept by Alembic under a name of our own."""
 
-    __tablename__ = "moopt_meta"
+    __tablename__ = "moopt_schema"
 
-    key: Mapped[str] = mapped_column(String(100), primary_key=True)
-    value: Mapped[str] = mapped_column(Text)
+    version_num: Mapped[str] = mapped_column(String(32), primary_key=True)
 
 
 class StudyRow(Table):
@@ -76,6 +80,15 @@ class StudyRow(Table):
     """The study file. NULL: the study was made in a script."""
 
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+    revision: Mapped[int] = mapped_column(server_default="0", default=0)
+    """Raised by one in each transaction that changes the study or a trial of it. Whoever raises it
+    holds the row, so changes of one study happen one after the other, in this order."""
+
+    stop_revision: Mapped[int | None]
+    """When its drivers were asked to stop. NULL: never."""
+
+    stop_at_once: Mapped[bool | None]
+    """Whether running trials are to be handed back, rather than finished."""
 
 
 class TrialRow(Table):
@@ -85,6 +98,7 @@ class TrialRow(Table):
     __table_args__ = (
         UniqueConstraint("study_id", "number"),
         Index("moopt_trials_by_driver", "driver"),
+        Index("moopt_trials_by_revision", "study_id", "revision"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -104,8 +118,14 @@ class TrialRow(Table):
     driver: Mapped[str | None] = mapped_column(String(500))
     """Who runs it. NULL: nobody."""
 
-    lease_ends: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """From then on anybody may take the trial over. NULL: nobody runs it."""
+    revision: Mapped[int] = mapped_column(server_default="0", default=0)
+    """That of its study when the trial was last changed."""
+
+    key: Mapped[str] = mapped_column(String(40), server_default="", default="")
+    worker_losses: Mapped[int] = mapped_column(server_default="0", default=0)
+    """How many workers died under it since it was proposed or asked for again."""
+
+    driver_losses: Mapped[int] = mapped_column(server_default="0", default=0)
 
 
 class MeasurementRow(Table):
@@ -120,3 +140,86 @@ class MeasurementRow(Table):
     name: Mapped[str] = mapped_column(String(500), primary_key=True)
     mean: Mapped[float] = mapped_column(Double)
     sem: Mapped[float | None] = mapped_column(Double)
+
+
+class EvaluationRow(Table):
+    """What the evaluation took that a trial's measurements, or its failure, came from."""
+
+    __tablename__ = "moopt_evaluations"
+
+    trial_id: Mapped[int] = mapped_column(
+        ForeignKey("moopt_trials.id", ondelete="CASCADE"), primary_key=True
+    )
+    split: Mapped[str] = mapped_column(String(20), primary_key=True)
+    wall_seconds: Mapped[float] = mapped_column(Double)
+    cpu_seconds: Mapped[float] = mapped_column(Double)
+    gpu_seconds: Mapped[float] = mapped_column(Double)
+    peak_memory: Mapped[int | None] = mapped_column(BigInteger)
+    peak_gpu_memory: Mapped[int | None] = mapped_column(BigInteger)
+    host: Mapped[str] = mapped_column(Text)
+    device: Mapped[str] = mapped_column(Text)
+
+
+class ReportRow(Table):
+    """One number of a partial result."""
+
+    __tablename__ = "moopt_reports"
+    __table_args__ = (Index("moopt_reports_by_trial", "trial_id"),)
+
+    id: Mapped[int] = mapped_column(_LONG, primary_key=True)
+    trial_id: Mapped[int] = mapped_column(ForeignKey("moopt_trials.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    time: Mapped[datetime] = mapped_column(UtcDateTime)
+    fidelity: Mapped[float] = mapped_column(Double)
+    name: Mapped[str] = mapped_column(String(500))
+    mean: Mapped[float] = mapped_column(Double)
+    sem: Mapped[float | None] = mapped_column(Double)
+
+
+class EventRow(Table):
+    """A change: of a trial, or of the study itself."""
+
+    __tablename__ = "moopt_events"
+    __table_args__ = (
+        Index("moopt_events_by_study", "study_id", "revision"),
+        UniqueConstraint("change"),
+    )
+
+    id: Mapped[int] = mapped_column(_LONG, primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("moopt_studies.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    number: Mapped[int | None]
+    """Of the trial. NULL: the study itself changed."""
+
+    time: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[str | None] = mapped_column(String(20))
+    """Which the trial has from then on. NULL: as before."""
+
+    cause: Mapped[str] = mapped_column(Text)
+    driver: Mapped[str | None] = mapped_column(String(500))
+    change: Mapped[str | None] = mapped_column(String(40))
+    """By which a writer finds out whether a change took place whose answer got lost."""
+
+
+class DriverRow(Table):
+    """A process that runs trials of a study, or did."""
+
+    __tablename__ = "moopt_drivers"
+    __table_args__ = (Index("moopt_drivers_by_study", "study_id"),)
+
+    name: Mapped[str] = mapped_column(String(500), primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("moopt_studies.id", ondelete="CASCADE"))
+    machine: Mapped[str] = mapped_column(Text)
+    process: Mapped[int]
+    process_started: Mapped[float | None] = mapped_column(Double)
+    """Ticks since its machine was, by which a process is told from a later one of its number."""
+
+    beats: Mapped[int]
+    """Goes up while the driver lives. Others watch it by clocks of their own."""
+
+    workers: Mapped[int]
+    entered: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When it last beat, by its own clock. For people only."""
+
+    left: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -43,5 +43,5 @@ def add_noisy_trials(store: Path, count: int) -> None:
 
 def _started(store: Store, study: str, depth: int, rate: float = 0.1) -> int:
     trial = store.add(study, Candidate({"rate": rate, "depth": depth}, sampler="sobol"), 0)
-    store.start(study, trial.number, driver="test", lease_seconds=60)
+    store.start(study, trial.number, driver="test")
     return trial.number

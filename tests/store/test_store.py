@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moopt.errors import SelectionError, StateError, StoreError, StudyError
+from moopt.store.drivers import Beats, Driver, Watch
 from moopt.store.heartbeat import Heartbeat
 from moopt.store.store import Store
 from moopt.study.objectives import Maximize, Minimize, Objective
@@ -53,7 +54,7 @@ def store() -> Iterator[Store]:
 
 def running(store: Store) -> int:
     number = store.add("spam", CANDIDATE, 0).number
-    store.start("spam", number, driver="driver", lease_seconds=60)
+    store.start("spam", number, driver="driver")
     return number
 
 
@@ -137,11 +138,11 @@ def test_held_out_measurements_stand_beside_those_of_the_search(store: Store) ->
 def test_a_trial_that_is_handed_back_keeps_number_and_parameters(store: Store) -> None:
     number = running(store)
 
-    store.hand_back("spam", number)
+    store.hand_back("spam", number, "interrupted")
 
     trial = store.trials("spam")[number]
     assert (trial.state, trial.attempts) == (TrialState.PROPOSED, 1)
-    again = store.start("spam", number, driver="other", lease_seconds=60)
+    again = store.start("spam", number, driver="other")
     assert (again.attempts, again.parameters) == (2, trial.parameters)
 
 
@@ -156,9 +157,9 @@ def test_an_outcome_counts_once(store: Store) -> None:
     with pytest.raises(StateError, match="needs to be running"):
         store.fail("spam", number, OUT_OF_TIME)
     with pytest.raises(StateError, match="needs to be running"):
-        store.hand_back("spam", number)
+        store.hand_back("spam", number, "again")
     with pytest.raises(StateError, match="needs to be proposed"):
-        store.start("spam", number, driver="late", lease_seconds=60)
+        store.start("spam", number, driver="late")
     assert store.trials("spam")[number].measurements == {"accuracy": Measurement(0.9)}
 
 
@@ -172,39 +173,101 @@ def test_a_trial_that_is_not_there_is_named(store: Store) -> None:
         store.complete("spam", 7, {})
 
 
-def test_a_lease_that_ran_out_is_reclaimed(store: Store) -> None:
-    number = store.add("spam", CANDIDATE, 0).number
-    store.start("spam", number, driver="far-away:1:ff", lease_seconds=-1)
+class Clock:
+    """A clock that goes when it is told to."""
 
-    assert store.reclaim("spam") == [number]
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+FAR_AWAY = Driver("far-away:1:ff", "far-away", 1, None)
+
+
+def held_by(store: Store, driver: Driver) -> int:
+    store.drivers.enter(driver, "spam", workers=1)
+    number = store.add("spam", CANDIDATE, 0).number
+    store.start("spam", number, driver=driver.name)
+    return number
+
+
+def test_the_trials_of_a_driver_that_falls_silent_are_proposed_again(store: Store) -> None:
+    number = held_by(store, FAR_AWAY)
+    clock = Clock()
+    watch = Watch(60.0, clock)
+
+    assert store.reclaim("spam", watch) == []
+    clock.now = 59.0
+    assert store.reclaim("spam", watch) == []
+    clock.now = 60.0
+    assert store.reclaim("spam", watch) == [number]
+
     assert store.trials("spam")[number].state is TrialState.PROPOSED
+    assert store.events("spam")[-1].cause == "lost: driver far-away:1:ff said nothing for 60 s"
 
 
-def test_a_renewed_lease_is_not_reclaimed(store: Store) -> None:
-    number = store.add("spam", CANDIDATE, 0).number
-    store.start("spam", number, driver="far-away:1:ff", lease_seconds=-1)
+def test_a_driver_that_beats_keeps_its_trials(store: Store) -> None:
+    held_by(store, FAR_AWAY)
+    clock = Clock()
+    watch = Watch(60.0, clock)
+    for now in (0.0, 50.0, 100.0, 150.0):
+        clock.now = now
+        assert store.reclaim("spam", watch) == []
+        store.drivers.beat(FAR_AWAY)
 
-    store.renew("far-away:1:ff", 60)
 
-    assert store.reclaim("spam") == []
+def test_a_driver_that_beats_while_it_is_given_up_keeps_its_trials(store: Store) -> None:
+    number = held_by(store, FAR_AWAY)
+
+    class SlowWatch(Watch):
+        def lost(self, holders: Mapping[str, Beats]) -> dict[str, str]:
+            found = super().lost(holders)
+            store.drivers.beat(FAR_AWAY)
+            return found
+
+    assert store.reclaim("spam", SlowWatch(0.0)) == []
+    assert store.trials("spam")[number].state is TrialState.RUNNING
+
+
+def test_a_trial_that_loses_ten_drivers_has_failed(store: Store) -> None:
+    number = held_by(store, FAR_AWAY)
+    for loss in range(10):
+        if loss:
+            store.start("spam", number, driver=FAR_AWAY.name)
+        assert store.reclaim("spam", Watch(0.0)) == [number]
+
+    trial = store.trials("spam")[number]
+    assert trial.failure == Failure(
+        FailureKind.INFRASTRUCTURE,
+        "driver far-away:1:ff said nothing for 0 s, and 9 others before it",
+    )
+
+
+def test_a_trial_of_a_driver_that_never_entered_is_reclaimed_too(store: Store) -> None:
+    number = running(store)
+
+    assert store.reclaim("spam", Watch(0.0)) == [number]
 
 
 def test_a_heart_that_beats_keeps_its_trials(store: Store) -> None:
-    number = store.add("spam", CANDIDATE, 0).number
-    store.start("spam", number, driver="far-away:1:ff", lease_seconds=0.1)
+    watch = Watch(0.15)
+    with Heartbeat(store, FAR_AWAY, "spam", interval_seconds=0.02):
+        number = store.add("spam", CANDIDATE, 0).number
+        store.start("spam", number, driver=FAR_AWAY.name)
+        for _ in range(5):
+            assert store.reclaim("spam", watch) == []
+            time.sleep(0.06)
 
-    with Heartbeat(store, "far-away:1:ff", interval_seconds=0.02):
-        time.sleep(0.2)
-
-    assert store.reclaim("spam") == []
+    assert store.trials("spam")[number].state is TrialState.PROPOSED
 
 
 def test_a_driver_that_leaves_hands_back_its_own_trials(store: Store) -> None:
-    mine = running(store)
-    other = store.add("spam", CANDIDATE, 0).number
-    store.start("spam", other, driver="other", lease_seconds=60)
+    mine = held_by(store, FAR_AWAY)
+    other = running(store)
 
-    store.release("driver")
+    assert store.drivers.leave(FAR_AWAY, "spam") == [mine]
 
     states = [trial.state for trial in store.trials("spam")]
     assert states[mine] is TrialState.PROPOSED
@@ -249,14 +312,68 @@ def test_a_study_may_be_mended_while_no_trial_has_run(store: Store) -> None:
     assert store.trials("spam") == []
 
 
-def test_another_study_of_the_same_name_is_refused(store: Store) -> None:
+def test_another_study_of_the_same_name_is_refused_with_what_changed(store: Store) -> None:
     completed(store)
-    other = replace(STUDY, parameters=[Continuous("rate", 0.0, 2.0)])
+    width, *others = STUDY.parameters[1:]
+    rate = Continuous("rate", 0.0, 2.0)
+    other = replace(STUDY, parameters=[rate, *others, Integer("depth", 1, 4)])
 
-    with pytest.raises(
-        StudyError, match=r"differs .* in parameters: .* Rename the study, or take another store"
-    ):
+    with pytest.raises(StudyError) as caught:
         store.register(other)
+    assert str(caught.value) == (
+        "study 'spam' differs from the one of that name in the store: "
+        "parameter 'width' is gone; parameter 'depth' is new; "
+        "parameter 'rate': high was 1.0 and is 2.0. "
+        "Rename the study, take another store, or continue with --accept-changes"
+    )
+    assert width.name == "width"
+
+
+def wider(study: Study) -> Study:
+    return replace(study, parameters=[Continuous("rate", 0.0, 2.0), *study.parameters[1:]])
+
+
+def test_changes_are_accepted_where_the_trials_fit_them(store: Store) -> None:
+    completed(store)
+
+    store.register(wider(STUDY), accept_changes=True)
+
+    assert store.study("spam") == wider(STUDY)
+    assert len(store.trials("spam")) == 1
+    assert store.events("spam")[-1].cause == (
+        "the study changed: parameter 'rate': high was 1.0 and is 2.0"
+    )
+
+
+def test_changes_that_trials_do_not_fit_are_refused(store: Store) -> None:
+    completed(store)
+    narrow = replace(STUDY, parameters=[Continuous("rate", 0.2, 1.0), *STUDY.parameters[1:]])
+
+    with pytest.raises(StudyError, match=r"trials 0 do not fit it, such as .* rate"):
+        store.register(narrow, accept_changes=True)
+    assert store.study("spam") == STUDY
+
+
+def test_trials_that_were_only_proposed_are_cancelled_where_they_do_not_fit(store: Store) -> None:
+    store.register(wider(STUDY))
+    completed(store)
+    store.add("spam", replace(CANDIDATE, parameters={**CANDIDATE.parameters, "rate": 1.5}), 0)
+
+    store.register(STUDY, accept_changes=True)
+
+    states = [trial.state for trial in store.trials("spam")]
+    assert states == [TrialState.COMPLETED, TrialState.CANCELLED]
+
+
+def test_an_inferred_reference_goes_with_its_direction(store: Store) -> None:
+    completed(store)
+    store.set_references("spam", {"latency": 20.0})
+    accuracy, latency = STUDY.objectives
+    turned = replace(STUDY, objectives=[accuracy, replace(latency, direction=Maximize)])
+
+    store.register(turned, accept_changes=True)
+
+    assert store.inferred("spam") == {}
 
 
 def test_an_unknown_study_is_answered_with_those_there_are(store: Store) -> None:
@@ -286,7 +403,7 @@ def test_numbers_are_stored_as_they_were_measured(
     with Store("sqlite://") as store:
         store.register(STUDY)
         store.add("spam", replace(CANDIDATE, fidelity=fidelity), 0)
-        store.start("spam", 0, driver="driver", lease_seconds=60)
+        store.start("spam", 0, driver="driver")
         store.complete("spam", 0, {"accuracy": Measurement(mean, sem)})
 
         trial = store.trials("spam")[0]
@@ -389,11 +506,11 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "moopt.db"
     Store(str(path)).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE moopt_meta SET value = '99'")
+        connection.execute("UPDATE moopt_schema SET version_num = '99'")
     connection.close()
 
     with pytest.raises(
-        StoreError, match=r"newer moopt: its schema has version 99, .* upgrade moopt"
+        StoreError, match=r"newer moopt: its tables have version 99, .* upgrade moopt"
     ):
         Store(str(path))
 

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from moopt.store.drivers import is_gone, new_driver
+from moopt.store.drivers import Watch, is_gone, new_driver
 from moopt.store.store import Store
 from moopt.study.trials import Candidate, TrialState
 from tests.store.test_store import STUDY
@@ -19,7 +20,7 @@ with Store(sys.argv[1]) as store:
     store.register(STUDY)
     for index in range(25):
         trial = store.add("spam", Candidate({"rate": index}, sampler=sys.argv[2]), 0)
-        store.start("spam", trial.number, driver=sys.argv[2], lease_seconds=60)
+        store.start("spam", trial.number, driver=sys.argv[2])
         store.complete("spam", trial.number, {})
 """
 
@@ -29,7 +30,9 @@ from moopt.store.drivers import new_driver
 from moopt.store.store import Store
 
 with Store(sys.argv[1]) as store:
-    store.start("spam", 0, driver=new_driver(), lease_seconds=60)
+    driver = new_driver()
+    store.drivers.enter(driver, "spam", workers=1)
+    store.start("spam", 0, driver=driver.name)
 """
 
 
@@ -54,7 +57,7 @@ def test_the_trials_of_a_dead_process_of_this_host_are_reclaimed_at_once(tmp_pat
         subprocess.run([sys.executable, "-c", TAKE_A_TRIAL, path], check=True)
         assert store.trials("spam")[0].state is TrialState.RUNNING
 
-        assert store.reclaim("spam") == [0]
+        assert store.reclaim("spam", Watch()) == [0]
 
 
 def test_a_living_process_is_not_gone() -> None:
@@ -62,4 +65,4 @@ def test_a_living_process_is_not_gone() -> None:
 
 
 def test_nothing_is_known_of_other_hosts() -> None:
-    assert not is_gone("far-away:1:ff")
+    assert not is_gone(replace(new_driver(), machine="far-away", process=1))

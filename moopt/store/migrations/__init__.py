@@ -1,0 +1,1 @@
+"""From the tables of earlier versions of moopt to those of this one."""
