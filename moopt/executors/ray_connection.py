@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
-from ray._raylet import AuthenticationTokenLoader, Config
 from ray.exceptions import RayError
 
 from moopt.errors import ExecutorError
@@ -79,9 +79,7 @@ def connect(address: str, bundle: Bundle, *, cpus: int) -> Connection:
     with contextlib.ExitStack() as stack:
         unset = {name: value for name, value in _VARIABLES.items() if name not in os.environ}
         stack.enter_context(_environment({**unset, **authentication(address)}))
-        # Ray has read the variables when it was imported.
-        Config.initialize("")
-        AuthenticationTokenLoader.instance().reset_cache()
+        _read_again()
         stack.enter_context(_silence())
         with tempfile.TemporaryDirectory(prefix="moopt-") as staged, _own_signals():
             pack(bundle, Path(__file__).parents[1], Path(staged))
@@ -122,6 +120,13 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         _set(before)
+
+
+def _read_again() -> None:
+    """Have Ray read the variables of authentication: it did when it was imported."""
+    core: Any = importlib.import_module("ray._raylet")
+    core.Config.initialize("")
+    core.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _set(variables: Mapping[str, str | None]) -> None:

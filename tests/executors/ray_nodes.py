@@ -19,6 +19,7 @@ from tests.executors.waiting import wait_until
 
 RAY = Path(sys.executable).with_name("ray")
 SMALL_STORE = "80000000"
+START_SECONDS = 120.0
 STARTED = "Ray runtime started"
 
 
@@ -83,7 +84,7 @@ class RayNodes:
             )
         node = Node(process)
         try:
-            wait_until(lambda: STARTED in Path(name).read_text(encoding="utf-8"))
+            wait_until(lambda: STARTED in Path(name).read_text(encoding="utf-8"), START_SECONDS)
             yield node
         finally:
             node.end()

@@ -195,14 +195,11 @@ def test_a_worker_that_dies_costs_the_trial_and_not_the_actor(
 def test_reports_come_while_the_trial_runs(executor: ClusterExecutor) -> None:
     job = executor.start(trial_that("report_and_sleep"))
 
-    reports: list[float] = []
-    wait_until(
-        lambda: (
-            executor.wait(0.1) is None
-            and not reports.extend(each.fidelity for each in executor.reports(job))
-            and reports == [1.0]
-        )
-    )
+    def reported() -> list[float]:
+        executor.wait(0.1)
+        return [each.fidelity for each in executor.reports(job)]
+
+    wait_until(lambda: reported() == [1.0])
 
     assert executor.poll(job) is None
     executor.stop(job)

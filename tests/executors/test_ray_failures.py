@@ -16,7 +16,7 @@ from moopt.study.loading import load_study_file
 from moopt.study.trials import TrialState
 from tests.executors import faulty_study
 from tests.executors.ray_nodes import RayNodes, free_ports
-from tests.executors.waiting import wait_until
+from tests.executors.waiting import outcome_of, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -198,7 +198,7 @@ def test_a_study_file_that_no_worker_can_load_is_said_once(
         job = executor.start(faulty_study.trial_that("measure"))
 
         with pytest.raises(StudyError, match="No module named 'no_such_module'"):
-            wait_until(lambda: executor.wait(1.0) is None and executor.poll(job) is not None)
+            outcome_of(executor, job)
 
 
 def test_without_the_package_it_is_told_what_to_install(
