@@ -17,7 +17,7 @@ from moopt.executors.messages import Refused
 from moopt.executors.ray_address import LOCAL, resolved
 from moopt.executors.ray_connection import connect
 from moopt.executors.ray_crew import Crew
-from moopt.executors.ray_patience import Absence, check_possible, settle
+from moopt.executors.ray_patience import Watch, check_possible, settle
 from moopt.executors.ray_room import Share
 from moopt.executors.ray_worker import Setup
 from moopt.executors.study_bundle import bundle_of
@@ -92,7 +92,7 @@ class RayExecutor:
             self._crew = Crew(setups, share, mark.parent)
             stack.callback(self._crew.dismiss)
             settle(self._crew, self._connection, patience)
-            self._absence = Absence(self._crew, self._connection, patience)
+            self._watch = Watch(self._crew, self._connection, patience)
             self._closing = stack.pop_all()
 
     @property
@@ -100,11 +100,11 @@ class RayExecutor:
         """How many trials can run at once: as many as there are workers at this moment.
 
         Raises:
-            ExecutorError: There has been none for too long.
+            ExecutorError: There has been none for too long, or the head of the cluster is gone.
         """
         self._crew.look(0.0)
         self._crew.check_usable()
-        self._absence.check()
+        self._watch.check()
         return self._crew.placed
 
     @property

@@ -66,10 +66,7 @@ class Crew:
         calls = {call: slot for slot in self.slots for call in slot.calls}
         if not calls:
             return
-        answered, _ = ray.wait(list(calls), timeout=seconds)
-        if answered:
-            answered, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0)
-        for call in answered:
+        for call in _answered(list(calls), seconds):
             slot = calls[call]
             if slot in self.slots:
                 try:
@@ -158,3 +155,22 @@ class Crew:
             for remark in remarks(opened, self._directory):
                 logger.warning("%s", remark)
         self._hosts.add(opened.host)
+
+
+def _answered(
+    calls: "list[ray.ObjectRef[Answer]]", seconds: float
+) -> "list[ray.ObjectRef[Answer]]":
+    """Wait so long at most for an answer to any of the calls, and return those that have one.
+
+    Raises:
+        ExecutorError: There is no connection any more.
+    """
+    try:
+        some, _ = ray.wait(calls, timeout=seconds)
+        return ray.wait(calls, num_returns=len(calls), timeout=0)[0] if some else []
+    # What a connection through ray:// raises when it is lost.
+    except ConnectionError as error:
+        raise ExecutorError(
+            f"the connection to the Ray cluster is lost: {error}; what was measured is kept: run "
+            "again when the cluster is there"
+        ) from error

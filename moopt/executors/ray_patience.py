@@ -21,8 +21,11 @@ FULL_SECONDS = 30.0
 LOST_SECONDS = 120.0
 """How long others are waited for when all workers were lost and the user does not say."""
 
-HEAD_SECONDS = 15.0
-"""How long the head of a cluster that lost all workers may not answer."""
+HEAD_SECONDS = 30.0
+"""How long the head may not answer. After 60 s Ray ends this process."""
+
+ASK_SECONDS = 5.0
+"""How often the head is asked."""
 
 logger = logging.getLogger(__name__)
 
@@ -79,13 +82,13 @@ def settle(crew: Crew, connection: Connection, patience: float | None) -> None:
         )
 
 
-class Absence:
-    """For how long there has been no worker.
+class Watch:
+    """Looks for how long there has been no worker, or no head.
 
     Args:
         crew: Who could be there.
         connection: To the cluster.
-        patience: Seconds that this may take. None: as long as is usual.
+        patience: Seconds that the workers may be gone. None: as long as is usual.
     """
 
     def __init__(self, crew: Crew, connection: Connection, patience: float | None) -> None:
@@ -93,13 +96,15 @@ class Absence:
         self._address = connection.address
         self._patience = patience or LOST_SECONDS
         self._since: float | None = None
+        self._answered = self._asked = time.monotonic()
 
     def check(self) -> None:
-        """See whether there is a worker, or was one not long ago.
+        """See whether there are workers and a head, or were not long ago.
 
         Raises:
-            ExecutorError: There has been none for too long.
+            ExecutorError: They have been gone for too long.
         """
+        self._check_head()
         if self._crew.placed:
             self._since = None
             return
@@ -107,12 +112,22 @@ class Absence:
             self._since = time.monotonic()
             logger.warning("no Ray worker is left; waiting %g s for others", self._patience)
         alone = time.monotonic() - self._since
-        head_is_gone = (
-            self._address != LOCAL and alone > HEAD_SECONDS and not answers(self._address)
-        )
-        if alone > self._patience or head_is_gone:
-            why = f"the head at {self._address} does not answer" if head_is_gone else "none is back"
+        if alone > self._patience:
             raise ExecutorError(
-                f"all Ray workers were lost, and {why} after {alone:.0f} s; what was measured is "
-                "kept: run again when the cluster is there"
+                f"all Ray workers were lost, and none is back after {alone:.0f} s; what was "
+                "measured is kept: run again when the cluster is there"
+            )
+
+    def _check_head(self) -> None:
+        if self._address == LOCAL or time.monotonic() < self._asked + ASK_SECONDS:
+            return
+        answered = answers(self._address)
+        self._asked = time.monotonic()
+        if answered:
+            self._answered = self._asked
+        silence = self._asked - self._answered
+        if silence > HEAD_SECONDS:
+            raise ExecutorError(
+                f"the head of the Ray cluster at {self._address} has not answered for "
+                f"{silence:.0f} s; what was measured is kept: run again when the cluster is there"
             )
