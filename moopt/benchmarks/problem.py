@@ -13,7 +13,8 @@ import numpy as np
 
 from moopt.front.hypervolume import hypervolume
 from moopt.front.reference_point import reference_point
-from moopt.study.parameters import Parameters
+from moopt.study.objectives import Minimize, Objective
+from moopt.study.parameters import Continuous, Parameters
 from moopt.study.study import Study
 from moopt.study.trials import Failure
 
@@ -95,3 +96,17 @@ class Problem:
     def is_better(self, score: float, other: float) -> bool:
         """Say whether a score beats another."""
         return score < other if self.score is Score.LOG_GAP else score > other
+
+
+def minimizing(
+    name: str, parameters: Sequence[Continuous], references: Mapping[str, float]
+) -> Study:
+    """Return a study that minimizes objectives, given by name with their references."""
+    return Study(
+        name,
+        parameters=parameters,
+        objectives=[
+            Objective(objective, Minimize, reference=reference)
+            for objective, reference in references.items()
+        ],
+    )

@@ -4,12 +4,11 @@ import importlib
 from collections.abc import Callable
 from functools import partial
 
+from moopt.benchmarks.crashing import crash_band, crash_edge
 from moopt.benchmarks.merge_surfaces import accuracy_surface, loss_surface
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.synthetic import (
     branin_currin,
-    crash_band,
-    crash_edge,
     dtlz2,
     noisy_branin_currin,
     vehicle_safety,

@@ -1,22 +1,13 @@
-"""Problems in closed form: the field's test functions, and two whose points crash."""
+"""Problems in closed form: the field's test functions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 from botorch.test_functions.base import MultiObjectiveTestProblem
 from botorch.test_functions.multi_objective import DTLZ2, ZDT1, BraninCurrin, VehicleSafety
 
-from moopt.benchmarks.problem import Problem, Score
-from moopt.front.hypervolume import hypervolume
-from moopt.study.objectives import Minimize, Objective
+from moopt.benchmarks.problem import Problem, minimizing
 from moopt.study.parameters import Continuous, Parameters
-from moopt.study.study import Study
-from moopt.study.trials import Failure, FailureKind
-
-CRASH_REFERENCE = 1.2
-GRID = (10_001, 11)
-"""Points of the grid on which the crash problems' fronts are computed, along x and y."""
 
 
 def zdt1(dimension: int = 6) -> Problem:
@@ -61,24 +52,6 @@ def vehicle_safety() -> Problem:
     return _from_botorch("vehicle_safety", VehicleSafety(), trials=36)
 
 
-def crash_edge() -> Problem:
-    """Return a problem whose points crash on one side: three tenths of the space, x < 0.3."""
-    return _crashing(
-        "crash_edge",
-        lambda x, y: np.stack([x + 0.1 * y, (1 - x) ** 2 + y], axis=-1),
-        lambda x: x < 0.3,
-    )
-
-
-def crash_band() -> Problem:
-    """Return a problem whose points crash in the middle of the front, 0.35 < x < 0.65."""
-    return _crashing(
-        "crash_band",
-        lambda x, y: np.stack([x + 0.1 * y, 1 - x + 0.1 * y], axis=-1),
-        lambda x: (x > 0.35) & (x < 0.65),
-    )
-
-
 _OBJECTIVES = {
     BraninCurrin: ("branin", "currin"),
     VehicleSafety: ("mass", "acceleration", "intrusion"),
@@ -104,55 +77,6 @@ def _from_botorch(
         outcome = function(torch.tensor([point], dtype=torch.float64), noise=False)
         return dict(zip(names, outcome[0].tolist(), strict=True))
 
-    study = _minimizing(name, parameters, dict(zip(names, references, strict=True)))
+    study = minimizing(name, parameters, dict(zip(names, references, strict=True)))
     best = float(function.max_hv)
     return Problem(study, true_values, best=best, checkpoints=(trials,), noise=noise or {})
-
-
-def _crashing(
-    name: str,
-    objectives: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    crashes: Callable[[np.ndarray], np.ndarray],
-) -> Problem:
-    """Return a problem over the unit square, with its front computed on a fine grid.
-
-    Args:
-        name: Of the study.
-        objectives: From x and y to two values in a last axis, smaller is better.
-        crashes: From x to where a point crashes.
-    """
-
-    def true_values(values: Parameters) -> dict[str, float] | Failure:
-        x, y = np.array(values["x"]), np.array(values["y"])
-        if crashes(x):
-            return Failure(FailureKind.CANDIDATE, f"crashed at x={x:g}")
-        return dict(zip(("f0", "f1"), objectives(x, y).tolist(), strict=True))
-
-    x, y = np.meshgrid(*(np.linspace(0.0, 1.0, count) for count in GRID))
-    reached = objectives(x, y)[~crashes(x)]
-    best = hypervolume(-reached, np.full(2, -CRASH_REFERENCE))
-    return Problem(
-        _minimizing(
-            name,
-            [Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)],
-            {"f0": CRASH_REFERENCE, "f1": CRASH_REFERENCE},
-        ),
-        true_values,
-        best=best,
-        checkpoints=(50,),
-        score=Score.SHARE,
-        initial_trials=8,
-    )
-
-
-def _minimizing(
-    name: str, parameters: Sequence[Continuous], references: Mapping[str, float]
-) -> Study:
-    return Study(
-        name,
-        parameters=parameters,
-        objectives=[
-            Objective(objective, Minimize, reference=reference)
-            for objective, reference in references.items()
-        ],
-    )

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 
 from moopt.front.front import Front
 from moopt.front.recommendation import Recommendation
+from moopt.reports.advice import advice
 from moopt.reports.best import has_one_objective, numbers_text
 from moopt.reports.formatting import quantity_text
 from moopt.reports.recommended import recommended_table, recommended_title
@@ -140,6 +141,7 @@ def print_trial(study: Study, trial: Trial) -> None:
     out.print(_rich(Table(("measured", "search", "held out"), tuple(rows))))
     if trial.failure is not None:
         out.print(escape(f"\nfailed, {trial.failure.kind.value}: {trial.failure.message}"))
+        out.print(escape(f"what to do: {advice(trial.failure)}"))
     parameters = parameter_table(study, [trial])
     values = zip(parameters.columns, parameters.rows[0], strict=True)
     out.print()

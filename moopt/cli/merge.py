@@ -1,6 +1,5 @@
 """`moopt merge`: models merged by a recipe, without a search."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from moopt.cli.merge_options import (
     ShardSizeOption,
 )
 from moopt.cli.options import PointFormat
+from moopt.cli.sizes import UNITS, size_in_bytes
 from moopt.cli.steps import print_line, steps
 from moopt.cli.target_folder import appearing, check_new_or_empty
 from moopt.errors import MergeError, SelectionError
@@ -33,8 +33,6 @@ from moopt.reports.formatting import quantity_text
 from moopt.reports.tables import Json
 
 YAML = (".yml", ".yaml")
-UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-"""Bytes in what a size is given in."""
 
 
 def merge(
@@ -57,7 +55,7 @@ def merge(
     """
     if to is None and json is None and mergekit is None:
         raise SelectionError("--to says where the merged model is to be written; it is missing")
-    most = size_in_bytes(shard_size)
+    most = size_in_bytes(shard_size, "--shard-size")
     located = read_recipe(recipe)
     if dtype is not None:
         located = LocatedRecipe(
@@ -98,23 +96,6 @@ def read_recipe(path: Path) -> LocatedRecipe:
         return locate_models(read, folder)
     except (MergeError, UnicodeDecodeError) as error:
         raise WrongRecipeError(f"{path}: {error}") from error
-
-
-def size_in_bytes(text: str) -> int:
-    """Return how many bytes a size such as 5GB or 500MiB has.
-
-    Raises:
-        SelectionError: It is no size, or 0.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([A-Z]*)", text.strip().upper())
-    size = 0
-    if found is not None and found[2] in UNITS:
-        size = int(float(found[1]) * UNITS[found[2]])
-    if size <= 0:
-        raise SelectionError(
-            f"--shard-size is a number of bytes such as 5GB, 500MB or 2GiB, got {text!r}"
-        )
-    return size
 
 
 def check_target(folder: Path, recipe: MergeRecipe, *, overwrite: bool) -> None:

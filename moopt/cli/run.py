@@ -1,9 +1,8 @@
 """`moopt run`: the search."""
 
-import os
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import assert_never
 
@@ -15,9 +14,11 @@ from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument
 from moopt.cli.progress import Observer, observer
 from moopt.cli.run_options import (
     AcceptChangesOption,
+    CpusOption,
     ExecutorName,
     ExecutorOption,
     GpusOption,
+    MemoryLimitOption,
     RayAddressOption,
     RayWaitOption,
     SamplerOption,
@@ -27,9 +28,10 @@ from moopt.cli.run_options import (
     TrialTimeoutOption,
     WorkersOption,
 )
+from moopt.cli.sizes import size_in_bytes
 from moopt.cli.sources import sqlite_file, study_file
 from moopt.errors import MooptError, SelectionError, StudyError
-from moopt.executors.devices import available_gpus
+from moopt.executors.devices import available_gpus, usable_cores
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
 from moopt.executors.optional import ray_executor
@@ -61,6 +63,8 @@ def run(
     trial_timeout: TrialTimeoutOption = None,
     ray_address: RayAddressOption = None,
     ray_wait: RayWaitOption = None,
+    cpus_per_trial: CpusOption = None,
+    memory_limit: MemoryLimitOption = None,
     accept_changes: AcceptChangesOption = False,
 ) -> None:
     """Search a study until it has its trials, and show its front.
@@ -71,7 +75,18 @@ def run(
     Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
     """
     chosen = sampler_named(sampler)
-    place = Place(executor, workers, gpus_per_trial, trial_timeout, ray_address, ray_wait)
+    place = Place(
+        executor,
+        workers,
+        gpus_per_trial,
+        timeout=trial_timeout,
+        cpus_per_trial=cpus_per_trial,
+        memory_limit=None
+        if memory_limit is None
+        else size_in_bytes(memory_limit, "--memory-limit"),
+        ray_address=ray_address,
+        ray_wait=ray_wait,
+    )
     place.check()
     with Store(store) as opened:
         file = study_file(study, opened)
@@ -102,7 +117,11 @@ class Place:
     name: ExecutorName
     workers: int | None
     gpus_per_trial: float | None
+    _: KW_ONLY
     timeout: float | None
+    cpus_per_trial: int | None
+    memory_limit: int | None
+    """In bytes."""
     ray_address: str | None
     ray_wait: float | None
 
@@ -116,6 +135,8 @@ class Place:
             "--workers": self.workers not in {None, 1},
             "--gpus-per-trial": self.gpus_per_trial is not None,
             "--trial-timeout": self.timeout is not None,
+            "--cpus-per-trial": self.cpus_per_trial is not None,
+            "--memory-limit": self.memory_limit is not None,
         }
         refused = [option for option, is_asked in asked.items() if is_asked]
         if self.name is ExecutorName.IN_PROCESS and refused:
@@ -137,8 +158,10 @@ class Place:
                 file.path,
                 directory=directory,
                 workers=self.workers,
+                cpus_per_trial=self.cpus_per_trial or 1,
                 gpus_per_trial=self.gpus_per_trial,
                 timeout=self.timeout,
+                memory_limit=self.memory_limit,
                 address=self.ray_address,
                 patience=self.ray_wait,
             )
@@ -155,13 +178,17 @@ class Place:
         share = self.gpus_per_trial
         if share is None:
             share = 1.0 if gpus else 0.0
-        usual = int(gpus / share) if gpus and share else min(os.cpu_count() or 1, MOST_WORKERS)
+        threads = self.cpus_per_trial or 1
+        usual = usable_cores() // threads
+        usual = min(usual, int(gpus / share) if gpus and share else MOST_WORKERS)
         return LocalExecutor(
             file.path,
             workers=self.workers or max(usual, 1),
             directory=directory,
             gpus_per_trial=share,
+            threads=threads,
             timeout=self.timeout,
+            memory_limit=self.memory_limit,
         )
 
 

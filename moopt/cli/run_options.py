@@ -24,8 +24,8 @@ WorkersOption = Annotated[
     typer.Option(
         "--workers",
         min=1,
-        help="How many trials run at once. One a GPU; without GPUs one a core, at most 4; on Ray "
-        "as many as there is room for.",
+        help="How many trials run at once. One a GPU; without GPUs one for each core, or for as "
+        "many as a trial takes, at most 4; on Ray as many as there is room for.",
         show_default=False,
     ),
 ]
@@ -99,6 +99,27 @@ TrialTimeoutOption = Annotated[
         metavar="SECONDS",
         min=0,
         help="End a trial that takes longer, such as 600; it counts as failed.",
+        show_default=False,
+    ),
+]
+
+CpusOption = Annotated[
+    int | None,
+    typer.Option(
+        "--cpus-per-trial",
+        metavar="K",
+        min=1,
+        help="Threads of each trial for linear algebra, such as 4. 1 unless given.",
+        show_default=False,
+    ),
+]
+
+MemoryLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="End a trial that takes more main memory, such as 8GB; the search avoids its like.",
         show_default=False,
     ),
 ]

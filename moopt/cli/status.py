@@ -12,10 +12,11 @@ from moopt.cli.options import DEFAULT_STORE, StoreOption
 from moopt.cli.sources import StoredStudy, existing_store, stored_study
 from moopt.front.front import front_of
 from moopt.reports.best import best_value_text, has_one_objective, numbers_text
+from moopt.reports.failures import failure_groups
 from moopt.reports.formatting import duration_text, quantity_text, shortened
-from moopt.reports.tables import failure_text, outcome_title
+from moopt.reports.tables import outcome_title
 from moopt.samplers.notes import told_by_sampler
-from moopt.study.trials import FailureKind, Trial, TrialState
+from moopt.study.trials import Trial, TrialState
 
 
 def status(
@@ -30,7 +31,7 @@ def status(
     *,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Show how far a study is: trials by state, hypervolume so far, failures by kind.
+    """Show how far a study is: trials by state, hypervolume so far, failures and what to do.
 
     Example: moopt status studies/merge_minilm.py
     """
@@ -67,14 +68,10 @@ def _summary(stored: StoredStudy) -> str:
     if latest is not None:
         ago = duration_text((datetime.now(UTC) - latest.astimezone(UTC)).total_seconds())
         lines.append(f"  last ended   {ago} ago")
-    for kind in FailureKind:
-        failed = [trial for trial in stored.trials if trial.failure and trial.failure.kind is kind]
-        if failed:
-            latest_failure = max(failed, key=lambda trial: trial.number)
-            lines.append(
-                f"  failed       {len(failed)} x {kind.value}, last: trial "
-                f"{latest_failure.number}: {shortened(failure_text(latest_failure), 160)}"
-            )
+    for group in failure_groups(stored.trials):
+        last = f"trial {group.trials[-1].number}: {shortened(group.message, 160)}"
+        lines.append(f"  failed       {len(group.trials)} x {group.title}, last: {last}")
+        lines.append(f"               what to do: {group.advice}")
     return "\n".join(lines)
 
 

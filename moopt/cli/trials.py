@@ -1,5 +1,6 @@
 """`moopt trials`: every trial with its record."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,10 +8,12 @@ import typer
 from moopt.cli.display import print_json, print_table, print_text
 from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument, TableFormat
 from moopt.cli.sources import existing_store, stored_study
+from moopt.reports.best import numbers_text
 from moopt.reports.events import event_table, events_to_csv, events_to_json
+from moopt.reports.failures import failure_groups
 from moopt.reports.tables import record_table, trials_to_csv, trials_to_json
 from moopt.store.events import Event
-from moopt.study.trials import TrialState
+from moopt.study.trials import Trial, TrialState
 
 
 def trials(
@@ -20,7 +23,8 @@ def trials(
         TableFormat, typer.Option("--format", help="For reading, or for programs: json, csv.")
     ] = TableFormat.TABLE,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Only those that failed, with the reason.")
+        bool,
+        typer.Option("--failed", help="Only those that failed, with the reason and what to do."),
     ] = False,
     events: Annotated[
         int | None,
@@ -62,9 +66,16 @@ def trials(
             print_text(trials_to_csv(stored.study, shown))
         case TableFormat.TABLE if shown:
             print_table(record_table(stored.study, shown))
+            print_text(_advice(shown))
         case TableFormat.TABLE:
             kind = "failed trials" if failed else "trials yet"
             print_text(f"study {stored.study.name!r} has no {kind}\n")
+
+
+def _advice(shown: Sequence[Trial]) -> str:
+    groups = failure_groups(shown)
+    lines = [f"  {group.title}, {numbers_text(group.trials)}: {group.advice}\n" for group in groups]
+    return "".join(["\nwhat to do\n", *lines]) if groups else ""
 
 
 def _print_events(study: str, events: list[Event], format_: TableFormat) -> None:

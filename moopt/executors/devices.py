@@ -8,9 +8,11 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 
 from moopt.errors import ExecutorError
+from moopt.executors.control_groups import cpu_quota
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -90,10 +92,20 @@ def device_name(gpus: Sequence[str]) -> str:
     return "cuda:0" if gpus else "cpu"
 
 
-def worker_environment(gpus: Sequence[str]) -> Mapping[str, str]:
-    """Return the environment of a worker: one thread for linear algebra, its GPUs and no other.
+def usable_cores() -> int:
+    """Return how many cores this process may keep busy: of a container, its share."""
+    if sys.platform == "linux":
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = cpu_quota()
+    return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def worker_environment(gpus: Sequence[str], threads: int = 1) -> Mapping[str, str]:
+    """Return the environment of a worker: threads for linear algebra, its GPUs and no other.
 
     A worker without a GPU sees what this process sees.
     """
-    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1")
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
     return environment | {VISIBLE: ",".join(gpus)} if gpus else environment

@@ -3,6 +3,7 @@
 import logging
 import reprlib
 import traceback
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import SupportsFloat
 
 from moopt.errors import EvaluationError
 from moopt.executors.metering import Meter
-from moopt.study.evaluation import Context, Evaluation, Evaluator, Report
-from moopt.study.trials import Failure, FailureKind, Measurement, Trial
+from moopt.executors.raised import cause_of, free_gpu_memory
+from moopt.study.evaluation import Context, Evaluation, Evaluator, Outcome, Report
+from moopt.study.trials import Failure, FailureCause, FailureKind, Measurement, Trial
 from moopt.study.validation import Raw
 
 LOG = "log.txt"
@@ -46,29 +48,36 @@ def evaluate_trial(
     directory.mkdir(parents=True, exist_ok=True)
     refused: list[EvaluationError] = []
 
-    def report(fidelity: float, measurements: Mapping[str, Raw]) -> None:
+    def checked(raw: object) -> dict[str, Raw]:
         try:
-            take(Report(float(fidelity), plain(measurements)))
+            return plain(raw)
         except EvaluationError as error:
             refused.append(error)
             raise
 
-    with _logger(trial, directory) as logger:
+    def report(fidelity: float, measurements: Mapping[str, Raw]) -> None:
+        take(Report(float(fidelity), checked(measurements)))
+
+    with trial_logger(trial, directory) as logger:
         context = Context(
             device=device, seed=trial.seed, directory=directory, logger=logger, report=report
         )
         meter = Meter(device, gpus)
+        outcome: Outcome
         try:
-            raw = evaluate(trial, context)
+            # A GPU may tell of an error only when its number is read.
+            outcome = checked(evaluate(trial, context))
         # Foreign code runs here and nowhere else: whatever it raises is the trial's failure.
-        except (Exception, SystemExit) as error:
-            usage = meter.usage()
+        except (Exception, SystemExit, CancelledError) as error:
             if refused:
-                raise refused[0] from error
+                raise refused[0] from None
             logger.exception("trial %d failed", trial.number)
-            failure = Failure(FailureKind.CANDIDATE, _told(error, directory / LOG))
-            return Evaluation(failure, usage)
-    return Evaluation(plain(raw), meter.usage())
+            told = _told(error, directory / LOG)
+            outcome = Failure(FailureKind.CANDIDATE, told, cause_of(error))
+        usage = meter.usage()
+    if isinstance(outcome, Failure) and outcome.cause is FailureCause.GPU_OUT_OF_MEMORY:
+        free_gpu_memory()
+    return Evaluation(outcome, usage)
 
 
 def plain(raw: object) -> dict[str, Raw]:
@@ -109,12 +118,15 @@ def _number(name: str, value: object) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError) as error:
+        if cause_of(error) is not FailureCause.ERROR:
+            raise
         # A tensor or an array of several numbers.
         raise EvaluationError(wrong + reprlib.repr(value)) from error
 
 
 @contextmanager
-def _logger(trial: Trial, directory: Path) -> Iterator[logging.Logger]:
+def trial_logger(trial: Trial, directory: Path) -> Iterator[logging.Logger]:
+    """Give a logger that writes into the trial's folder."""
     logger = logging.getLogger(f"moopt.trial.{trial.number}")
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -7,23 +7,30 @@ code reliably.
 
 import itertools
 import math
+import sys
 import time
 from collections import defaultdict
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from moopt.errors import EvaluationError, ExecutorError, StudyError
-from moopt.executors.devices import available_gpus, share_gpus
-from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Refused
+from moopt.executors.devices import (
+    available_gpus,
+    device_name,
+    share_gpus,
+    worker_environment,
+)
+from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Refused, Setup
+from moopt.executors.watching import INTERVAL_SECONDS, Watch
 from moopt.executors.worker_process import Assignment, WorkerProcess, start_worker
 from moopt.study.evaluation import Evaluation, Report, Split
-from moopt.study.trials import Failure, FailureKind, Trial
+from moopt.study.trials import Failure, FailureCause, FailureKind, Trial
 
 MAX_FAILED_STARTS = 3
 """How many workers in a row may die before they begin a trial."""
 
-_LOOK_SECONDS = 1.0
-"""A child of a dead worker may hold its pipe open; then the process itself is looked at."""
+LEASE_SECONDS = 60.0
+"""How long a worker may be stopped."""
 
 
 class LocalExecutor:
@@ -35,11 +42,16 @@ class LocalExecutor:
         directory: Gets a folder for each trial, named by its number, with what it prints; and
             `workers`, with what they print otherwise.
         gpus_per_trial: A whole number, or a share such as 0.5. 0: trials run on the CPU.
+        threads: How many a trial has for linear algebra and the like.
         timeout: Seconds after which a trial is ended. None: no limit.
+        memory_limit: Bytes of main memory that a worker and its children may hold; above it the
+            trial is ended, its like are avoided, and the worker is replaced. None: no limit.
+        lease: Seconds after which a worker that somebody stopped (SIGSTOP) is given up. One that is
+            only busy is never given up.
         first: Number of the first worker, which names its log.
 
     Raises:
-        ExecutorError: There is no worker, or there are too few GPUs.
+        ExecutorError: There is no worker, there are too few GPUs, or a limit is not positive.
     """
 
     def __init__(
@@ -49,19 +61,31 @@ class LocalExecutor:
         workers: int,
         directory: Path,
         gpus_per_trial: float = 0,
+        threads: int = 1,
         timeout: float | None = None,
+        memory_limit: int | None = None,
+        lease: float = LEASE_SECONDS,
         first: int = 0,
     ) -> None:
         if workers < 1:
             raise ExecutorError(f"a pool needs at least 1 worker, got {workers}")
-        if timeout is not None and timeout <= 0:
-            raise ExecutorError(f"a time limit for trials needs to be positive, got {timeout:g}")
+        limits = {
+            "a time limit for trials": timeout,
+            "a memory limit for trials": memory_limit,
+            "the lease of a stopped worker": lease,
+            "the number of threads": threads,
+        }
+        for name, limit in limits.items():
+            if limit is not None and limit <= 0:
+                raise ExecutorError(f"{name} needs to be positive, got {limit:g}")
         self._study_file = study_file.resolve()
         self._directory = directory.resolve()
         self._timeout = math.inf if timeout is None else timeout
         self._gpus = share_gpus(workers, gpus_per_trial, available_gpus() if gpus_per_trial else ())
         self._counter = itertools.count()
         self._gpus_per_trial = gpus_per_trial
+        self._threads = threads
+        self._watch = Watch(memory_limit=memory_limit, lease=lease)
         self._first = first
         self._ended: dict[str, Evaluation | Refused] = {}
         self._reports: defaultdict[str, list[Report]] = defaultdict(list)
@@ -125,7 +149,7 @@ class LocalExecutor:
                 return
             deadlines = [each.task.deadline for each in self._workers.values() if each.task]
             self._look(
-                max(0.0, min(left, _LOOK_SECONDS, *(d - time.monotonic() for d in deadlines)))
+                max(0.0, min(left, INTERVAL_SECONDS, *(d - time.monotonic() for d in deadlines)))
             )
 
     def stop(self, job: str) -> None:
@@ -151,33 +175,42 @@ class LocalExecutor:
             worker.linger()
 
     def _employ(self, index: int) -> WorkerProcess:
+        gpus = self._gpus[index]
         worker = start_worker(
-            self._first + index,
-            self._study_file,
-            self._directory,
-            self._gpus[index],
-            self._gpus_per_trial,
+            self._directory / "workers" / f"{self._first + index}.txt",
+            Setup(
+                self._study_file,
+                self._directory,
+                device=device_name(gpus),
+                gpus=self._gpus_per_trial,
+                search_path=tuple(sys.path),
+            ),
+            worker_environment(gpus, self._threads),
         )
         self._workers[index] = worker
         return worker
 
     def _look(self, seconds: float) -> None:
-        """Take in what the workers say, who died and who takes too long."""
+        """Take in what the workers say, who died and who has to go."""
         talking = wait([worker.connection for worker in self._workers.values()], seconds)
+        wrong = self._watch.look([worker.process.pid for worker in self._workers.values()])
         for index, worker in list(self._workers.items()):
             if worker.connection in talking or worker.connection.poll():
                 try:
                     answer = worker.connection.recv()
                 except (EOFError, OSError):
-                    self._replace(index, worker)
-                else:
-                    self._take(worker, answer)
+                    self._replace(index, worker, worker.bury(self._watch))
+                    continue
+                self._take(index, worker, answer)
             elif not worker.alive():
-                self._replace(index, worker)
-            elif worker.task is not None and worker.task.deadline <= time.monotonic():
-                self._end_late(index, worker, worker.task)
+                # A child of a dead worker may hold its pipe open.
+                self._replace(index, worker, worker.bury(self._watch))
+                continue
+            failure = wrong.get(worker.process.pid) or self._too_late(worker)
+            if failure is not None and self._workers[index] is worker:
+                self._replace(index, worker, failure)
 
-    def _take(self, worker: WorkerProcess, answer: Answer) -> None:
+    def _take(self, index: int, worker: WorkerProcess, answer: Answer) -> None:
         match answer:
             case Ready():
                 worker.ready = True
@@ -195,32 +228,39 @@ class LocalExecutor:
                 if worker.task is not None:
                     self._ended[worker.task.name] = ended
                 worker.task = None
+                match ended:
+                    case Evaluation(outcome=Failure(cause=FailureCause.GPU_ERROR) as failure):
+                        self._replace(index, worker, failure)
+                    case _:
+                        pass
 
-    def _replace(self, index: int, worker: WorkerProcess) -> None:
-        """Clear up after a worker that died and start another one."""
-        message = worker.bury() + worker.last_words()
+    def _replace(self, index: int, worker: WorkerProcess, failure: Failure) -> None:
+        """End a worker, dead or not, and start another one."""
+        worker.kill()
         del self._workers[index]
         task = worker.task
         if task is not None and task.begun:
-            self._ended[task.name] = Evaluation(Failure(FailureKind.INFRASTRUCTURE, message))
+            self._ended[task.name] = Evaluation(failure)
         elif task is not None or not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_FAILED_STARTS and self._broken is None:
                 self._broken = (
                     f"{self._failed_starts} workers in a row died before they began a trial of "
-                    f"{self._study_file}; {message}"
+                    f"{self._study_file}; {failure.message}"
                 )
         if self._broken is None:
             successor = self._employ(index)
             if task is not None and not task.begun:
                 successor.give(task)
 
-    def _end_late(self, index: int, worker: WorkerProcess, task: Assignment) -> None:
-        worker.kill()
-        self._ended[task.name] = Evaluation(
-            Failure(FailureKind.TIMEOUT, f"the trial took longer than {self._timeout:g} s")
+    def _too_late(self, worker: WorkerProcess) -> Failure | None:
+        if worker.task is None or worker.task.deadline > time.monotonic():
+            return None
+        return Failure(
+            FailureKind.TIMEOUT,
+            f"the trial took longer than {self._timeout:g} s",
+            FailureCause.TIMEOUT,
         )
-        self._employ(index)
 
     def _is_busy(self, index: int) -> bool:
         return index in self._workers and self._workers[index].task is not None

@@ -45,14 +45,20 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """A part of a file that takes what is printed."""
+
+    path: Path
+    offset: int
+    """Where it begins; before it is what others printed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """The evaluator is about to be called."""
 
-    errors: Path
-    """The file that takes what the trial prints to stderr."""
-
-    offset: int
-    """Where in the file that begins; before it are earlier attempts."""
+    printed: tuple[Printed, ...]
+    """What it prints to stderr and to stdout."""
 
 
 @dataclass(frozen=True, slots=True)

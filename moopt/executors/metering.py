@@ -2,11 +2,10 @@
 
 import resource
 import socket
-import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
+from moopt.executors.raised import initialized_cuda
 from moopt.study.usage import Usage
 
 _RESET_PEAK = "5"
@@ -25,7 +24,7 @@ class Meter:
         self._device = device
         self._gpus = gpus
         self._resets = _reset_peak_memory()
-        cuda = _cuda()
+        cuda = initialized_cuda()
         if cuda is not None:
             cuda.reset_peak_memory_stats()
         self._cpu_seconds = _cpu_seconds()
@@ -34,7 +33,7 @@ class Meter:
     def usage(self) -> Usage:
         """Return what it was so far."""
         wall = time.perf_counter() - self._began
-        cuda = _cuda()
+        cuda = initialized_cuda()
         return Usage(
             wall_seconds=wall,
             cpu_seconds=_cpu_seconds() - self._cpu_seconds,
@@ -66,10 +65,3 @@ def _peak_memory() -> int | None:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     return None
-
-
-def _cuda() -> ModuleType | None:
-    """Return torch.cuda where the evaluator uses it; moopt does not load torch for this."""
-    torch = sys.modules.get("torch")
-    cuda: ModuleType | None = getattr(torch, "cuda", None)
-    return cuda if cuda is not None and cuda.is_initialized() else None

@@ -28,6 +28,8 @@ def ray_executor(
     timeout: float | None,
     address: str | None,
     patience: float | None,
+    cpus_per_trial: int = 1,
+    memory_limit: int | None = None,
 ) -> ClusterExecutor:
     """Return a `moopt.executors.ray_cluster.RayExecutor`, which says what the arguments mean.
 
@@ -52,4 +54,6 @@ def ray_executor(
         timeout=timeout,
         address=address,
         patience=patience,
+        cpus_per_trial=cpus_per_trial,
+        memory_limit=memory_limit,
     )

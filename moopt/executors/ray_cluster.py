@@ -17,7 +17,7 @@ from moopt.executors.messages import Refused
 from moopt.executors.ray_address import LOCAL, resolved
 from moopt.executors.ray_connection import connect
 from moopt.executors.ray_crew import Crew
-from moopt.executors.ray_patience import Watch, check_possible, settle
+from moopt.executors.ray_patience import Attendance, check_possible, settle
 from moopt.executors.ray_room import Share
 from moopt.executors.ray_worker import Setup
 from moopt.executors.study_bundle import bundle_of
@@ -33,10 +33,11 @@ class RayExecutor:
         directory: Gets a folder for each trial, named by its number. Machines that do not share it
             have their own under the same path.
         workers: How many there are at most. None: as many as there is room for now.
-        cpus_per_trial: CPUs that each worker asks the cluster for.
+        cpus_per_trial: CPUs that each worker asks the cluster for, and threads that a trial has.
         gpus_per_trial: A whole number, or a share such as 0.5. 0: trials run on the CPU. None: 1
             where the cluster has GPUs.
         timeout: Seconds after which a trial is ended. None: no limit.
+        memory_limit: Bytes of main memory that a worker and its children may hold. None: no limit.
         address: Of the cluster: `host:port`, `ray://host:port`, `auto` for the one that was started
             on this machine, `local` for one of its own. None: what RAY_ADDRESS says, else `local`.
         patience: Seconds to wait for a cluster that has no room, or that lost all workers. None:
@@ -57,13 +58,15 @@ class RayExecutor:
         cpus_per_trial: int = 1,
         gpus_per_trial: float | None = None,
         timeout: float | None = None,
+        memory_limit: int | None = None,
         address: str | None = None,
         patience: float | None = None,
     ) -> None:
         if workers is not None and workers < 1:
             raise ExecutorError(f"a cluster needs at least 1 worker, got {workers}")
-        if timeout is not None and timeout <= 0:
-            raise ExecutorError(f"a time limit for trials needs to be positive, got {timeout:g}")
+        for limit in (timeout, memory_limit):
+            if limit is not None and limit <= 0:
+                raise ExecutorError(f"a limit for trials needs to be positive, got {limit:g}")
         Share(cpus_per_trial, gpus_per_trial or 0)
         bundle = bundle_of(study_file)
         self._counter = itertools.count()
@@ -85,14 +88,16 @@ class RayExecutor:
                     cwd=Path.cwd(),
                     slot=slot,
                     gpus=gpus,
+                    threads=cpus_per_trial,
                     timeout=timeout,
+                    memory_limit=memory_limit,
                 )
                 for slot in range(workers or max(1, cluster.room(share)))
             ]
             self._crew = Crew(setups, share, mark.parent)
             stack.callback(self._crew.dismiss)
             settle(self._crew, self._connection, patience)
-            self._watch = Watch(self._crew, self._connection, patience)
+            self._attendance = Attendance(self._crew, self._connection, patience)
             self._closing = stack.pop_all()
 
     @property
@@ -104,7 +109,7 @@ class RayExecutor:
         """
         self._crew.look(0.0)
         self._crew.check_usable()
-        self._watch.check()
+        self._attendance.check()
         return self._crew.placed
 
     @property

@@ -15,7 +15,7 @@ from moopt.executors.ray_room import Share
 from moopt.executors.ray_slot import Answer, Slot, remarks
 from moopt.executors.ray_worker import Opened, Setup, Step
 from moopt.study.evaluation import Evaluation, Report
-from moopt.study.trials import Failure, FailureKind
+from moopt.study.trials import Failure, FailureCause, FailureKind
 
 MAX_FAILED_STARTS = 3
 """How many actors in a row may be lost before they begin."""
@@ -81,7 +81,7 @@ class Crew:
     def lose(self, job: str) -> None:
         """End a job that there is no worker for."""
         message = "the Ray worker was lost before it began"
-        self.ended[job] = Evaluation(Failure(FailureKind.INFRASTRUCTURE, message))
+        self.ended[job] = Evaluation(_lost(message))
 
     def check_usable(self) -> None:
         """See whether there can be workers.
@@ -140,7 +140,7 @@ class Crew:
         message = slot.lost(error)
         slot.kill()
         if slot.job is not None:
-            self.ended[slot.job] = Evaluation(Failure(FailureKind.INFRASTRUCTURE, message))
+            self.ended[slot.job] = Evaluation(_lost(message))
         if slot.opened is None:
             self._failed_starts += 1
         else:
@@ -155,6 +155,10 @@ class Crew:
             for remark in remarks(opened, self._directory):
                 logger.warning("%s", remark)
         self._hosts.add(opened.host)
+
+
+def _lost(message: str) -> Failure:
+    return Failure(FailureKind.INFRASTRUCTURE, message, FailureCause.HOST_LOST)
 
 
 def _answered(

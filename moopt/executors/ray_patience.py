@@ -82,7 +82,7 @@ def settle(crew: Crew, connection: Connection, patience: float | None) -> None:
         )
 
 
-class Watch:
+class Attendance:
     """Looks for how long there has been no worker, or no head.
 
     Args:

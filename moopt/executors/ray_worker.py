@@ -15,7 +15,7 @@ from pathlib import Path
 from moopt.errors import EvaluationError, ExecutorError, MooptError, StudyError
 from moopt.executors.devices import VISIBLE
 from moopt.executors.local import LocalExecutor
-from moopt.executors.messages import Broken, Refused
+from moopt.executors.messages import Broken, Printed, Refused
 from moopt.executors.study_bundle import STUDY_FOLDER, Bundle, lies_here
 from moopt.executors.worker import STDERR
 from moopt.executors.worker_process import tail
@@ -47,7 +47,9 @@ class Setup:
     """Number of the actor's place, which names the log of its workers."""
 
     gpus: float
+    threads: int
     timeout: float | None
+    memory_limit: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,9 @@ class RayWorker:
                 workers=1,
                 directory=self._directory,
                 gpus_per_trial=setup.gpus,
+                threads=setup.threads,
                 timeout=setup.timeout,
+                memory_limit=setup.memory_limit,
                 first=setup.slot,
             )
         except MooptError as error:
@@ -135,7 +139,7 @@ class RayWorker:
                 inside = pool.start(trial, split)
             except MooptError as error:
                 return Step((), Broken(str(error)))
-            self._job = _Job(name, inside, errors, offset)
+            self._job = _Job(name, inside, Printed(errors, offset))
             return self._step(pool, self._job)
 
     def go_on(self, name: str) -> Step:
@@ -199,7 +203,7 @@ class RayWorker:
         """Add to a failure what somebody needs to know who does not see this machine."""
         if self._shares_directory:
             return failure
-        said = tail(job.errors, job.offset)
+        said = tail(job.errors)
         where = f" (on {self.host}" + (f": {said})" if said not in failure.message else ")")
         return replace(failure, message=failure.message + where)
 
@@ -214,11 +218,8 @@ class _Job:
     inside: str
     """As the pool calls it."""
 
-    errors: Path
-    """The file that takes what the trial prints to stderr."""
-
-    offset: int
-    """Where in the file that begins."""
+    errors: Printed
+    """What the trial prints to stderr."""
 
 
 def _usable(directory: Path) -> Path:

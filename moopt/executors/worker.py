@@ -10,13 +10,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from moopt.errors import EvaluationError, MooptError
-from moopt.executors.evaluation import evaluate_trial
+from moopt.executors.evaluation import evaluate_trial, trial_logger
+from moopt.executors.journal import FILES, digest_of, read_outcome, write_outcome
 from moopt.executors.messages import (
     DRIVER_VARIABLE,
     PIPE_VARIABLE,
@@ -28,8 +28,12 @@ from moopt.executors.messages import (
     Refused,
     Setup,
 )
-from moopt.study.evaluation import Report, Split
+from moopt.executors.output import output_into, printed_from_now, same_folder
+from moopt.study.evaluation import Evaluation, Evaluator, Report, Split
 from moopt.study.loading import StudyFile, load_study_file
+from moopt.study.outcomes import judge
+from moopt.study.study import Study
+from moopt.study.trials import Failure, Trial
 
 STDOUT = "stdout.txt"
 STDERR = "stderr.txt"
@@ -54,8 +58,9 @@ def _serve(connection: "Connection[Answer, Setup | Job]") -> None:
         raise TypeError(f"a worker is set up first, got {setup!r}")
     sys.path[:] = setup.search_path
     try:
+        digest = digest_of(setup.study_file)
         file = load_study_file(setup.study_file)
-    except MooptError as error:
+    except (MooptError, OSError) as error:
         connection.send(Broken(str(error)))
         return
     connection.send(Ready())
@@ -64,53 +69,64 @@ def _serve(connection: "Connection[Answer, Setup | Job]") -> None:
         if isinstance(job, Job):
             directory = setup.directory / str(job.trial.number)
             directory.mkdir(parents=True, exist_ok=True)
-            errors = directory / STDERR
-            connection.send(Begun(errors, errors.stat().st_size if errors.exists() else 0))
-            connection.send(_measure(file, setup, directory, job, connection.send))
+            connection.send(Begun(tuple(printed_from_now(directory / f) for f in (STDERR, STDOUT))))
+            here = replace(setup, directory=directory)
+            connection.send(_answer(file, digest, here, job, connection.send))
 
 
-def _measure(
-    file: StudyFile, setup: Setup, directory: Path, job: Job, take: Callable[[Report], None]
+def _answer(
+    file: StudyFile, digest: str, here: Setup, job: Job, take: Callable[[Report], None]
 ) -> Answer:
+    """Measure a trial in its folder, or find there what was measured before."""
+    directory = here.directory
     evaluate = file.evaluate if job.split is Split.SEARCH else file.held_out
     if evaluate is None:
         return Broken(f"{file.path} defines no `held_out` to measure on held-out data with")
-    with _output_into(directory):
+    known = read_outcome(directory, job.trial, job.split, study_file=digest)
+    if known is not None and _is_measured(file.study, job.trial, known):
+        with trial_logger(job.trial, directory) as logger:
+            logger.info("measured before, and not recorded then: %s", FILES[job.split])
+        return known
+    try:
+        evaluation = _measure(evaluate, here, job.trial, take)
+    except EvaluationError as error:
+        return Refused(str(error))
+    if _is_measured(file.study, job.trial, evaluation):
         try:
+            write_outcome(directory, job.trial, job.split, evaluation, study_file=digest)
+        except OSError as error:
+            with trial_logger(job.trial, directory) as logger:
+                logger.warning("cannot keep the outcome in %s: %s", directory, error)
+    return evaluation
+
+
+def _is_measured(study: Study, trial: Trial, evaluation: Evaluation) -> bool:
+    """Say whether the driver will record measurements: no failure, and no mistake."""
+    try:
+        return not isinstance(judge(study, trial, evaluation.outcome), Failure)
+    except EvaluationError:
+        return False
+
+
+def _measure(
+    evaluate: Evaluator, here: Setup, trial: Trial, take: Callable[[Report], None]
+) -> Evaluation:
+    directory = here.directory
+    this_process = os.getpid()
+    try:
+        with output_into(directory / STDOUT, directory / STDERR), same_folder():
             return evaluate_trial(
                 evaluate,
-                job.trial,
-                device=setup.device,
-                gpus=setup.gpus,
+                trial,
+                device=here.device,
+                gpus=here.gpus,
                 directory=directory,
                 take=take,
             )
-        except EvaluationError as error:
-            return Refused(str(error))
-
-
-@contextmanager
-def _output_into(directory: Path) -> Iterator[None]:
-    """Send what this process and its children print into files, C code included."""
-    targets = {1: directory / STDOUT, 2: directory / STDERR}
-    _flush()
-    kept = {descriptor: os.dup(descriptor) for descriptor in targets}
-    try:
-        for descriptor, path in targets.items():
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            os.dup2(file, descriptor)
-            os.close(file)
-        yield
     finally:
-        _flush()
-        for descriptor, before in kept.items():
-            os.dup2(before, descriptor)
-            os.close(before)
-
-
-def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+        if os.getpid() != this_process:
+            # A fork of the evaluator that forgot to end: it is no worker.
+            os._exit(0)
 
 
 def _die_with(driver: int) -> None:

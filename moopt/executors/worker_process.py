@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from moopt.executors.devices import device_name, worker_environment
 from moopt.executors.evaluation import MESSAGE_LENGTH
 from moopt.executors.messages import (
     DRIVER_VARIABLE,
@@ -20,12 +19,15 @@ from moopt.executors.messages import (
     Answer,
     Begun,
     Job,
+    Printed,
     Setup,
 )
+from moopt.executors.watching import Watch, kill_tree
+from moopt.study.trials import Failure, FailureCause, FailureKind
 
 _EXIT_SECONDS = 2.0
 _TAIL_LINES = 3
-_TAIL_BYTES = 4000
+_TAIL_BYTES = 64_000
 _FAULT = "Fatal Python error"
 
 
@@ -48,17 +50,16 @@ class WorkerProcess:
 
     process: subprocess.Popen[bytes]
     connection: "Connection[Setup | Job, Answer]"
-    log: Path
+    log: Printed
     """What it prints outside of trials."""
-
-    offset: int
-    """Where in the log that begins; before it are earlier workers."""
 
     ready: bool = False
     """It has loaded the study file."""
 
     task: Assignment | None = None
     """None: idle."""
+
+    is_ended: bool = False
 
     def give(self, task: Assignment) -> None:
         """Hand a job to the worker, which may still be loading."""
@@ -72,7 +73,13 @@ class WorkerProcess:
         return self.process.poll() is None
 
     def kill(self) -> None:
-        """End the process and its children at once."""
+        """End the process and its children at once, if that has not been done."""
+        if self.is_ended:
+            return
+        self.is_ended = True
+        # The number of a process that was waited for may be somebody else's by now.
+        if self.alive():
+            kill_tree(self.process.pid)
         self._kill_group()
         self.process.wait()
         self.connection.close()
@@ -81,19 +88,28 @@ class WorkerProcess:
         """Tell the process to end by itself; `kill` must follow."""
         self.connection.close()
 
-    def bury(self) -> str:
+    def bury(self, watch: Watch) -> Failure:
         """Clear up after a worker that died, and say how it did."""
         # The pipe breaks a moment before the process is gone.
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_EXIT_SECONDS)
+        ours = self.process.poll() is None
         self.kill()
+        kind, cause = FailureKind.INFRASTRUCTURE, FailureCause.WORKER_CRASHED
         code = self.process.returncode
         if code >= 0:
-            return f"the worker ended with exit code {code}"
-        try:
-            return f"the worker was ended by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"the worker was ended by signal {-code}"
+            cause, how = FailureCause.WORKER_EXITED, f"the worker ended with exit code {code}"
+        elif ours:
+            how = "the worker closed its pipe to the driver"
+        elif code == -signal.SIGKILL and watch.kernel_killed():
+            kind, cause = FailureKind.CANDIDATE, FailureCause.KERNEL_OUT_OF_MEMORY
+            how = "the kernel ended the worker (SIGKILL): there was no memory left"
+        elif code == -signal.SIGKILL:
+            cause = FailureCause.WORKER_KILLED
+            how = "the worker was ended by SIGKILL, perhaps by the kernel for lack of memory"
+        else:
+            how = f"the worker was ended by {_signal_name(-code)}"
+        return Failure(kind, how + self._last_words(), cause)
 
     def linger(self) -> None:
         """Wait a little for a dismissed process, then end what is left of it."""
@@ -101,12 +117,14 @@ class WorkerProcess:
             self.process.wait(_EXIT_SECONDS)
         self.kill()
 
-    def last_words(self) -> str:
+    def _last_words(self) -> str:
         """Return the last lines that the worker printed, and where to find the others."""
         begun = self.task.begun if self.task else None
-        path, offset = (begun.errors, begun.offset) if begun else (self.log, self.offset)
-        said = tail(path, offset)
-        return f": {said} (in {path})" if said else ""
+        for printed in begun.printed if begun else (self.log,):
+            said = tail(printed)
+            if said:
+                return f": {said} (in {printed.path})"
+        return ""
 
     def _kill_group(self) -> None:
         # Also after the worker itself has ended: its children may still be there.
@@ -114,22 +132,25 @@ class WorkerProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-def start_worker(
-    index: int, study_file: Path, directory: Path, gpus: Sequence[str], gpus_per_trial: float
-) -> WorkerProcess:
-    """Start a worker process, which loads the study file."""
-    log = directory / "workers" / f"{index}.txt"
+def start_worker(log: Path, setup: Setup, environment: Mapping[str, str]) -> WorkerProcess:
+    """Start a worker process, which loads the study file.
+
+    Args:
+        log: File that takes what it prints outside of trials.
+        setup: What it is told first.
+        environment: What its Python and its libraries read when they start.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     ours, theirs = Pipe()
     with theirs, log.open("ab") as output:
-        offset = output.tell()
+        printed = Printed(log, output.tell())
         process = subprocess.Popen(
             [sys.executable, "-u", "-P", "-m", "moopt.executors.worker"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env={
-                **worker_environment(gpus),
+                **environment,
                 PIPE_VARIABLE: str(theirs.fileno()),
                 DRIVER_VARIABLE: str(os.getpid()),
             },
@@ -137,21 +158,20 @@ def start_worker(
             # Ctrl-C is for the driver, and its children die with a worker.
             start_new_session=True,
         )
-    ours.send(Setup(study_file, directory, device_name(gpus), gpus_per_trial, tuple(sys.path)))
-    return WorkerProcess(process, ours, log, offset)
+    ours.send(setup)
+    return WorkerProcess(process, ours, printed)
 
 
-def tail(path: Path, offset: int) -> str:
-    """Return the last lines of a file on one line; empty if there are none.
+def tail(printed: Printed) -> str:
+    """Return the last lines of what was printed on one line; empty if there are none.
 
     Of the report of a crash in C code, it is the first lines that tell.
-
-    Args:
-        path: A text file.
-        offset: What lies before this byte does not count.
     """
     try:
-        text = path.read_bytes()[offset:][-_TAIL_BYTES:].decode(errors="replace")
+        with printed.path.open("rb") as file:
+            # It may be gigabytes.
+            file.seek(max(printed.offset, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
     except OSError:
         return ""
     _, fault, after = text.rpartition(_FAULT)
@@ -160,3 +180,10 @@ def tail(path: Path, offset: int) -> str:
     ]
     chosen = said[:_TAIL_LINES] if fault else said[-_TAIL_LINES:]
     return " | ".join(chosen)[-MESSAGE_LENGTH:]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

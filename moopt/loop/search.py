@@ -87,13 +87,18 @@ class Search:
         for number, candidate in enumerate(candidates, start=len(history.trials)):
             try:
                 trial = session.store.add(
-                    history.study.name, candidate, self.proposer.seed, number=number
+                    history.study.name,
+                    candidate,
+                    self.proposer.seed,
+                    number=number,
+                    driver=session.driver.name,
                 )
             except StateError:
                 # Another driver has added trials since: ask again, knowing of them.
                 history.changed()
                 break
-            self._start(trial)
+            session.start_job(trial, Split.SEARCH)
+            history.changed()
         return bool(candidates)
 
     def _order(self, room: int, most: int) -> bool:

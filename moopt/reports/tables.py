@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moopt.front.front import Front
+from moopt.reports.advice import advice
+from moopt.reports.failures import last_line
 from moopt.reports.formatting import (
     ABSENT,
     decimals_for,
@@ -29,6 +31,8 @@ Json = dict[str, Any]
 
 ARROWS = {Direction.MAXIMIZE: "↑", Direction.MINIMIZE: "↓"}
 """Which way is better."""
+
+_FAILURE_FIELDS = ("kind", "cause", "message", "advice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,13 @@ def trial_to_json(trial: Trial) -> Json:
     failure = trial.failure
     return point_to_json(trial) | {
         "fidelity": trial.fidelity,
-        "failure": failure and {"kind": failure.kind.value, "message": failure.message},
+        "failure": failure
+        and {
+            "kind": failure.kind.value,
+            "cause": failure.cause.value,
+            "message": failure.message,
+            "advice": advice(failure),
+        },
         "started": _time(trial.started),
         "ended": _time(trial.ended),
         "sampler": trial.sampler,
@@ -101,20 +111,21 @@ def trials_to_csv(study: Study, trials: Sequence[Trial]) -> str:
     header += ["parameter." + ".".join(column) for column in parameters]
     for kind in ("measurement", "held_out"):
         header += [f"{kind}.{name}.{field}" for name in outcomes for field in ("mean", "sem")]
-    header += ["failure.kind", "failure.message", "started", "ended"]
+    header += [f"failure.{name}" for name in _FAILURE_FIELDS]
+    header += ["started", "ended"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     for trial in trials:
         record = trial_to_json(trial)
-        failure = record["failure"] or {"kind": None, "message": None}
+        failure = record["failure"] or dict.fromkeys(_FAILURE_FIELDS)
         writer.writerow(
             [
                 *(record[name] for name in ("number", "state", "sampler", "fidelity")),
                 *(parameter_value(trial, column) for column in parameters),
                 *_flat(trial.measurements, outcomes),
                 *_flat(trial.held_out, outcomes),
-                *(failure[name] for name in ("kind", "message")),
+                *(failure[name] for name in _FAILURE_FIELDS),
                 *(record[name] for name in ("started", "ended")),
             ]
         )
@@ -225,10 +236,12 @@ def failure_text(trial: Trial) -> str:
     """Return the last line of why a trial failed, or a dash."""
     if trial.failure is None:
         return ABSENT
-    return (trial.failure.message.strip().splitlines() or [ABSENT])[-1]
+    return last_line(trial.failure)
 
 
 def _lasted(trial: Trial) -> str:
+    if trial.usage is not None:
+        return duration_text(trial.usage.wall_seconds)
     if trial.started is None or trial.ended is None:
         return ABSENT
     return duration_text((trial.ended - trial.started).total_seconds())

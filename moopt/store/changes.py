@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 
 from moopt.errors import SelectionError, StateError
 from moopt.store.events import Turn
-from moopt.store.rows import evaluation_row, measurement_rows, new_trial_row
+from moopt.store.rows import keep_measurements, keep_usage, new_trial_row
 from moopt.store.tables import (
     EvaluationRow,
     MeasurementRow,
@@ -37,8 +37,16 @@ MAX_DRIVER_LOSSES = 10
 _WITHOUT_RESULT = frozenset({TrialState.PROPOSED, TrialState.RUNNING})
 
 
-def add(turn: Turn, name: str, candidate: Candidate, seed: int, expected: int | None) -> TrialRow:
-    """Give a candidate the next number.
+def add(
+    turn: Turn,
+    name: str,
+    candidate: Candidate,
+    seed: int,
+    *,
+    expected: int | None,
+    driver: str | None,
+) -> TrialRow:
+    """Give a candidate the next number, and start it where there is a driver.
 
     Raises:
         StateError: The next number is not the expected one.
@@ -55,7 +63,15 @@ def add(turn: Turn, name: str, candidate: Candidate, seed: int, expected: int | 
     row = new_trial_row(turn.study_id, free, candidate, evaluation_seed(seed, free))
     row.revision = turn.revision
     turn.session.add(row)
+    if driver is not None:
+        turn.note(proposed_by(candidate), number=free, state=TrialState.PROPOSED)
+        _run(row, driver)
     return row
+
+
+def proposed_by(candidate: Candidate) -> str:
+    """Return the cause of a trial, for people."""
+    return f"proposed by {candidate.sampler}" if candidate.sampler else "proposed"
 
 
 def start(turn: Turn, name: str, number: int, driver: str) -> TrialRow:
@@ -66,9 +82,7 @@ def start(turn: Turn, name: str, number: int, driver: str) -> TrialRow:
         SelectionError: There is no such trial.
     """
     row = trial_row(turn, name, number, {TrialState.PROPOSED})
-    row.state = TrialState.RUNNING.value
-    row.attempts += 1
-    row.started, row.driver = datetime.now(UTC), driver
+    _run(row, driver)
     return row
 
 
@@ -102,10 +116,10 @@ def complete(
     is_lost = row.failure_kind == FailureKind.INFRASTRUCTURE.value
     if not row.attempts or not (TrialState(row.state) in _WITHOUT_RESULT or is_lost):
         raise _wrong_state(name, row, {TrialState.RUNNING})
-    row.failure_kind = row.failure_message = None
+    row.failure_kind = row.failure_message = row.failure_cause = None
     _end(row, TrialState.COMPLETED)
-    turn.session.add_all(measurement_rows(row.id, Split.SEARCH, measurements))
-    _keep_usage(turn, row, Split.SEARCH, usage)
+    keep_measurements(turn.session, row.id, Split.SEARCH, measurements)
+    keep_usage(turn.session, row.id, Split.SEARCH, usage)
     return row
 
 
@@ -127,7 +141,7 @@ def fail(
     row = trial_row(turn, name, number, {TrialState.RUNNING})
     _check_attempt(row, name, attempt)
     end_failed(row, failure)
-    _keep_usage(turn, row, Split.SEARCH, usage)
+    keep_usage(turn.session, row.id, Split.SEARCH, usage)
     return row
 
 
@@ -167,8 +181,8 @@ def measure_again(
         turn.session.execute(
             delete(table).where(table.trial_id == row.id, table.split == held_out.value)
         )
-    turn.session.add_all(measurement_rows(row.id, held_out, measurements))
-    _keep_usage(turn, row, held_out, usage)
+    keep_measurements(turn.session, row.id, held_out, measurements)
+    keep_usage(turn.session, row.id, held_out, usage)
     return row
 
 
@@ -212,13 +226,14 @@ def end_failed(row: TrialRow, failure: Failure) -> None:
     """End a trial that has nothing to show."""
     _end(row, TrialState.FAILED)
     row.failure_kind, row.failure_message = failure.kind.value, failure.message
+    row.failure_cause = failure.cause.value
+
+
+def _run(row: TrialRow, driver: str) -> None:
+    row.state = TrialState.RUNNING.value
+    row.attempts += 1
+    row.started, row.driver = datetime.now(UTC), driver
 
 
 def _end(row: TrialRow, state: TrialState) -> None:
     row.state, row.ended = state.value, datetime.now(UTC)
-
-
-def _keep_usage(turn: Turn, row: TrialRow, split: Split, usage: Usage | None) -> None:
-    if usage is not None:
-        # A trial that failed and was asked for again has one.
-        turn.session.merge(evaluation_row(row.id, split, usage))

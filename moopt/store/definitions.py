@@ -80,9 +80,9 @@ def _change(
         each.number for each in trials if each.state != proposed and each.number in misfits
     ]:
         raise StudyError(
-            f"study {study.name!r} cannot go on with these changes: trials "
-            f"{numbers_text(kept)} do not fit it, such as {misfits[kept[0]]}. Leave room for them, "
-            "rename the study, or take another store"
+            f"study {study.name!r} cannot go on with these changes: of its trials "
+            f"{numbers_text(kept)} would be no points of it: {misfits[kept[0]]}. Leave room for "
+            "them, rename the study, or take another store"
         )
     else:
         for each in trials:

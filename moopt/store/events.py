@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from moopt.errors import SelectionError
-from moopt.store.tables import EventRow, StudyRow
+from moopt.store.tables import EventRow, StudyRow, Table
 from moopt.study.trials import TrialState
+
+# Statements on tables rather than on classes: a third of the time where there is no object to keep.
+_EVENT = insert(Table.metadata.tables[EventRow.__tablename__])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,18 @@ class Turn:
             driver: Who ran the trial.
             change: Name of the change, by which it is found again.
         """
-        self.session.add(
-            EventRow(
-                study_id=self.study_id,
-                revision=self.revision,
-                number=number,
-                time=datetime.now(UTC),
-                state=None if state is None else state.value,
-                cause=cause,
-                driver=driver,
-                change=change,
-            )
+        self.session.execute(
+            _EVENT,
+            {
+                "study_id": self.study_id,
+                "revision": self.revision,
+                "number": number,
+                "time": datetime.now(UTC),
+                "state": None if state is None else state.value,
+                "cause": cause,
+                "driver": driver,
+                "change": change,
+            },
         )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from moopt.store.changes import MAX_DRIVER_LOSSES, end_failed, trial_row
 from moopt.store.events import Turn
 from moopt.store.tables import DriverRow, TrialRow
-from moopt.study.trials import Failure, FailureKind, TrialState
+from moopt.study.trials import Failure, FailureCause, FailureKind, TrialState
 
 
 def propose_again(row: TrialRow) -> None:
@@ -34,7 +34,8 @@ def reclaim(turn: Turn, silent: Mapping[str, tuple[int, str]]) -> list[int]:
         row.driver_losses += 1
         if row.driver_losses >= MAX_DRIVER_LOSSES:
             message = f"{reason}, and {MAX_DRIVER_LOSSES - 1} others before it"
-            end_failed(row, Failure(FailureKind.INFRASTRUCTURE, message))
+            failure = Failure(FailureKind.INFRASTRUCTURE, message, FailureCause.DRIVER_LOST)
+            end_failed(row, failure)
         else:
             propose_again(row)
         turn.note(f"lost: {reason}", number=row.number, state=TrialState(row.state), driver=driver)
@@ -75,7 +76,7 @@ def retry(turn: Turn, name: str, numbers: Sequence[int] | None) -> list[int]:
         row = trial_row(turn, name, number, {TrialState.FAILED})
         propose_again(row)
         row.ended = None
-        row.failure_kind = row.failure_message = None
+        row.failure_kind = row.failure_message = row.failure_cause = None
         row.worker_losses = row.driver_losses = 0
         turn.note("asked for again", number=number, state=TrialState.PROPOSED)
     return list(numbers)

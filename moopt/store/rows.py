@@ -2,16 +2,18 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, delete, insert, select
 from sqlalchemy.orm import Session
 
-from moopt.store.tables import EvaluationRow, MeasurementRow, TrialRow
+from moopt.store.tables import EvaluationRow, MeasurementRow, Table, TrialRow
 from moopt.study.evaluation import Split
 from moopt.study.trials import (
     Candidate,
     Failure,
+    FailureCause,
     FailureKind,
     Measurement,
     Measurements,
@@ -19,6 +21,9 @@ from moopt.study.trials import (
     TrialState,
 )
 from moopt.study.usage import Usage
+
+_MEASUREMENTS = Table.metadata.tables[MeasurementRow.__tablename__]
+_EVALUATIONS = Table.metadata.tables[EvaluationRow.__tablename__]
 
 
 def new_trial_row(study_id: int, number: int, candidate: Candidate, seed: int) -> TrialRow:
@@ -37,30 +42,33 @@ def new_trial_row(study_id: int, number: int, candidate: Candidate, seed: int) -
     )
 
 
-def measurement_rows(
-    trial_id: int, split: Split, measurements: Mapping[str, Measurement]
-) -> list[MeasurementRow]:
-    """Return a row for each measurement of a trial."""
-    return [
-        MeasurementRow(
-            trial_id=trial_id, split=split.value, name=name, mean=each.mean, sem=each.sem
-        )
+def keep_measurements(
+    session: Session, trial_id: int, split: Split, measurements: Mapping[str, Measurement]
+) -> None:
+    """Enter a row for each measurement of a trial."""
+    rows = [
+        {
+            "trial_id": trial_id,
+            "split": split.value,
+            "name": name,
+            "mean": each.mean,
+            "sem": each.sem,
+        }
         for name, each in measurements.items()
     ]
+    if rows:
+        session.execute(insert(_MEASUREMENTS), rows)
 
 
-def evaluation_row(trial_id: int, split: Split, usage: Usage) -> EvaluationRow:
-    """Return the row of what an evaluation took."""
-    return EvaluationRow(
-        trial_id=trial_id,
-        split=split.value,
-        wall_seconds=usage.wall_seconds,
-        cpu_seconds=usage.cpu_seconds,
-        gpu_seconds=usage.gpu_seconds,
-        peak_memory=usage.peak_memory,
-        peak_gpu_memory=usage.peak_gpu_memory,
-        host=usage.host,
-        device=usage.device,
+def keep_usage(session: Session, trial_id: int, split: Split, usage: Usage | None) -> None:
+    """Enter what an evaluation took, in place of what another one of the trial did."""
+    if usage is None:
+        return
+    same = (EvaluationRow.trial_id == trial_id, EvaluationRow.split == split.value)
+    session.execute(delete(_EVALUATIONS).where(*same))
+    session.execute(
+        insert(_EVALUATIONS),
+        {"trial_id": trial_id, "split": split.value, **asdict(usage)},
     )
 
 
@@ -128,7 +136,7 @@ def trial_of(
         seed=row.seed,
         measurements=measurements or {},
         held_out=held_out or {},
-        failure=_failure(row.failure_kind, row.failure_message),
+        failure=_failure(row.failure_kind, row.failure_message, row.failure_cause),
         usage=usage,
         sampler=row.sampler,
         notes=row.notes,
@@ -139,8 +147,10 @@ def trial_of(
     )
 
 
-def _failure(kind: str | None, message: str | None) -> Failure | None:
-    return None if kind is None else Failure(FailureKind(kind), message or "")
+def _failure(kind: str | None, message: str | None, cause: str | None) -> Failure | None:
+    if kind is None:
+        return None
+    return Failure(FailureKind(kind), message or "", FailureCause(cause or "unknown"))
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:

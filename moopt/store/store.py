@@ -58,7 +58,13 @@ class Store(StudyRecord):
         self._database.close()
 
     def add(
-        self, name: str, candidate: Candidate, seed: int, *, number: int | None = None
+        self,
+        name: str,
+        candidate: Candidate,
+        seed: int,
+        *,
+        number: int | None = None,
+        driver: str | None = None,
     ) -> Trial:
         """Give a candidate the next number.
 
@@ -68,14 +74,17 @@ class Store(StudyRecord):
             seed: Seed of the run; the trial gets one of its own, made of this and its number.
             number: What the next number has to be. It is not when somebody else has added a trial,
                 one that this candidate does not know of. None: any.
+            driver: Who starts it at once. None: nobody, it is proposed.
 
         Raises:
             StateError: The next number is another one.
             SelectionError: There is no study of that name.
         """
-        cause = f"proposed by {candidate.sampler}" if candidate.sampler else "proposed"
+        cause = f"started by {driver}" if driver else changes.proposed_by(candidate)
         return self._change(
-            name, cause, lambda turn: changes.add(turn, name, candidate, seed, number)
+            name,
+            cause,
+            lambda turn: changes.add(turn, name, candidate, seed, expected=number, driver=driver),
         )
 
     def start(self, name: str, number: int, *, driver: str) -> Trial:

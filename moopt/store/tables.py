@@ -115,6 +115,7 @@ class TrialRow(Table):
     ended: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failure_kind: Mapped[str | None] = mapped_column(String(20))
     failure_message: Mapped[str | None] = mapped_column(Text)
+    failure_cause: Mapped[str | None] = mapped_column(String(40))
     driver: Mapped[str | None] = mapped_column(String(500))
     """Who runs it. NULL: nobody."""
 

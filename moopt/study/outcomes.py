@@ -5,7 +5,7 @@ import reprlib
 from moopt.errors import EvaluationError, NonFiniteError
 from moopt.study.evaluation import Outcome
 from moopt.study.study import Study
-from moopt.study.trials import Failure, FailureKind, Measurement, Trial
+from moopt.study.trials import Failure, FailureCause, FailureKind, Measurement, Trial
 from moopt.study.validation import check_measurements, missing_outcomes, with_formulas
 
 
@@ -25,7 +25,7 @@ def judge(study: Study, trial: Trial, outcome: Outcome) -> dict[str, Measurement
         missing = missing_outcomes(study.outcomes, outcome)
         complete = with_formulas(study.objectives, trial.parameters, measured)
     except NonFiniteError as error:
-        return Failure(FailureKind.CANDIDATE, str(error))
+        return Failure(FailureKind.CANDIDATE, str(error), FailureCause.NON_FINITE)
     except EvaluationError as error:
         raise mistake(trial, error) from error
     if missing:

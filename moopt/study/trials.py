@@ -31,12 +31,47 @@ class FailureKind(enum.Enum):
     TIMEOUT = "timeout"
 
 
+class FailureCause(enum.Enum):
+    """What happened, as far as it is known: it decides what there is to do about it."""
+
+    UNKNOWN = "unknown"
+    """Nobody said, or a moopt did that did not know causes yet."""
+
+    ERROR = "error"
+    """The evaluator raised an error, or wanted to exit."""
+
+    NON_FINITE = "not_finite"
+    OUT_OF_MEMORY = "out_of_memory"
+    """The evaluator raised MemoryError."""
+
+    GPU_OUT_OF_MEMORY = "gpu_out_of_memory"
+    GPU_ERROR = "gpu_error"
+    """An error after which CUDA is of no use in this process."""
+
+    MEMORY_LIMIT = "memory_limit"
+    KERNEL_OUT_OF_MEMORY = "kernel_out_of_memory"
+    TIMEOUT = "timeout"
+    WORKER_EXITED = "worker_exited"
+    WORKER_KILLED = "worker_killed"
+    """By SIGKILL, which none of us has sent: the kernel may have, for lack of memory."""
+
+    WORKER_CRASHED = "worker_crashed"
+    """By another signal, such as SIGSEGV."""
+
+    WORKER_STOPPED = "worker_stopped"
+    """By SIGSTOP, and not continued in time."""
+
+    HOST_LOST = "host_lost"
+    DRIVER_LOST = "driver_lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a trial has no measurements."""
 
     kind: FailureKind
     message: str
+    cause: FailureCause = FailureCause.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

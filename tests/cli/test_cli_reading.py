@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from moopt.reports.advice import advice
+from moopt.study.trials import Failure, FailureKind
 from tests.cli.conftest import Call
 from tests.cli.made_stores import add_noisy_trials, filled
 
@@ -92,9 +94,13 @@ def test_failed_trials_come_with_their_reason(call: Call) -> None:
 
     assert trial["failure"] == {
         "kind": "candidate",
+        "cause": "unknown",
         "message": "RuntimeError: depth 7 does not fit",
+        "advice": advice(Failure(FailureKind.CANDIDATE, "")),
     }
-    assert "depth 7 does not fit" in call("trials", "toy", "--failed").out
+    shown = call("trials", "toy", "--failed").out
+    assert "depth 7 does not fit" in shown
+    assert f"\nwhat to do\n  candidate, trial 4: {trial['failure']['advice']}\n" in shown
 
 
 def test_status_counts_states_and_failures(call: Call) -> None:

@@ -62,6 +62,11 @@ def test_a_run_in_which_every_trial_fails_has_status_1(call: Call, toy: Path) ->
         (["--trials", "0"], "--trials"),
         (["--executor", "dask"], "--executor"),
         (["--executor", "in-process", "--workers", "2"], "--workers needs worker processes"),
+        (["--memory-limit", "much"], "--memory-limit is a number of bytes"),
+        (
+            ["--executor", "in-process", "--memory-limit", "8GB", "--cpus-per-trial", "2"],
+            "--cpus-per-trial and --memory-limit needs worker processes",
+        ),
         (["--store", "nowhere/moopt.db"], "cannot open the store"),
     ],
 )

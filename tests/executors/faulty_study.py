@@ -1,12 +1,16 @@
 """A study whose parameter says what the evaluator is to do."""
 
+import asyncio
 import ctypes
+import io
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,6 +127,96 @@ def work(context: Context) -> Mapping[str, Raw]:
     return measure(context)
 
 
+def hog(_context: Context) -> Mapping[str, Raw]:
+    block = b"x" * 600_000_000
+    time.sleep(60)
+    return {"accuracy": len(block), "latency": 0.0}
+
+
+def hog_in_a_child(context: Context) -> Mapping[str, Raw]:
+    program = "import time; block = b'x' * 600_000_000; time.sleep(60)"
+    # Launchers of distributed training put their processes into sessions of their own.
+    child = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    (context.directory / "child").write_text(str(child.pid), encoding="utf-8")
+    return sleep(context)
+
+
+def share_memory(context: Context) -> Mapping[str, Raw]:
+    block = b"x" * 250_000_000
+    if not os.fork():
+        time.sleep(3)
+        os._exit(len(block) % 2)
+    time.sleep(2.5)
+    return measure(context)
+
+
+def cancel(_context: Context) -> Mapping[str, Raw]:
+    raise asyncio.CancelledError
+
+
+def die_talking(_context: Context) -> Mapping[str, Raw]:
+    sys.stdout.write("epoch 3 of 9\n")
+    os._exit(5)
+
+
+def close_streams(context: Context) -> Mapping[str, Raw]:
+    sys.stdout.close()
+    sys.stderr.close()
+    os.close(1)
+    os.close(2)
+    return measure(context)
+
+
+def replace_streams(context: Context) -> Mapping[str, Raw]:
+    sys.stdout = sys.stderr = io.StringIO()
+    return measure(context)
+
+
+def change_directory(context: Context) -> Mapping[str, Raw]:
+    os.chdir(context.directory)
+    return measure(context)
+
+
+def tell_directory(_context: Context) -> Mapping[str, Raw]:
+    return {"accuracy": 0.0, "latency": len(str(Path.cwd()))}
+
+
+def print_much(context: Context) -> Mapping[str, Raw]:
+    sys.stdout.write("progress " * 1_100_000)
+    sys.stderr.write("progress " * 1_100_000)
+    return measure(context)
+
+
+def print_much_and_die(context: Context) -> Mapping[str, Raw]:
+    print_much(context)
+    sys.stderr.write("\nthe end\n")
+    os._exit(6)
+
+
+def leave_thread(context: Context) -> Mapping[str, Raw]:
+    threading.Thread(target=time.sleep, args=(60,), daemon=False).start()
+    return measure(context)
+
+
+def return_twice(context: Context) -> Mapping[str, Raw]:
+    os.fork()
+    return measure(context)
+
+
+def leave_fork(context: Context) -> Mapping[str, Raw]:
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    (context.directory / "child").write_text(str(child), encoding="utf-8")
+    return measure(context)
+
+
+def leave_fork_and_die(context: Context) -> Mapping[str, Raw]:
+    leave_fork(context)
+    os._exit(7)
+
+
 def tell_place(context: Context) -> Mapping[str, Raw]:
     (context.directory / "device").write_text(context.device, encoding="utf-8")
     return {"accuracy": int(os.environ["OMP_NUM_THREADS"]), "latency": os.getpid()}
@@ -131,27 +225,42 @@ def tell_place(context: Context) -> Mapping[str, Raw]:
 DEEDS = {
     each.__name__: each
     for each in (
-        measure,
-        raise_error,
-        print_and_raise,
-        run_out_of_memory,
-        exit_python,
-        exit_process,
-        kill_process,
+        cancel,
+        change_directory,
+        close_streams,
         crash,
-        sleep,
+        die_talking,
+        exit_process,
+        exit_python,
+        hog,
+        hog_in_a_child,
+        kill_process,
         leave_child,
-        write_output,
+        leave_fork,
+        leave_fork_and_die,
+        leave_thread,
         log_progress,
+        measure,
+        print_much,
+        print_much_and_die,
+        print_and_raise,
+        raise_error,
+        replace_streams,
+        report_and_sleep,
+        report_text,
+        report_twice,
+        return_list,
         return_nan,
         return_numpy,
         return_text,
-        return_list,
-        report_twice,
-        report_and_sleep,
-        report_text,
-        work,
+        return_twice,
+        run_out_of_memory,
+        share_memory,
+        sleep,
+        tell_directory,
         tell_place,
+        work,
+        write_output,
     )
 }
 

@@ -6,6 +6,7 @@ from moopt.executors.devices import (
     device_name,
     listed_gpus,
     share_gpus,
+    usable_cores,
     worker_environment,
 )
 
@@ -78,6 +79,17 @@ def test_a_worker_with_gpus_sees_no_others() -> None:
     assert device_name(["GPU-1", "GPU-2"]) == "cuda:0"
 
 
-def test_a_worker_has_one_thread_for_linear_algebra() -> None:
+def test_a_worker_has_one_thread_for_linear_algebra_or_as_many_as_asked() -> None:
     assert worker_environment([])["OMP_NUM_THREADS"] == "1"
+    assert worker_environment([], 4)["OPENBLAS_NUM_THREADS"] == "4"
     assert device_name([]) == "cpu"
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(None, 3), (2.5, 2), (8.0, 3), (0.25, 1)])
+def test_cores_are_those_that_this_process_may_use(
+    monkeypatch: pytest.MonkeyPatch, quota: float | None, expected: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {process, 4, 7})
+    monkeypatch.setattr("moopt.executors.devices.cpu_quota", lambda: quota)
+
+    assert usable_cores() == expected

@@ -12,7 +12,7 @@ import pytest
 from moopt.errors import ExecutorError, StudyError
 from moopt.executors.local import LocalExecutor
 from moopt.study.evaluation import Split
-from moopt.study.trials import Failure, FailureKind
+from moopt.study.trials import Failure, FailureCause, FailureKind
 from tests.executors import faulty_study
 from tests.executors.faulty_study import trial_that
 from tests.executors.waiting import outcome_of, runs, wait_until
@@ -134,7 +134,9 @@ def test_a_trial_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     with closing(LocalExecutor(STUDY_FILE, workers=1, directory=tmp_path, timeout=0.5)) as executor:
         late = failure(executor, "sleep")
 
-        assert late == Failure(FailureKind.TIMEOUT, "the trial took longer than 0.5 s")
+        assert late == Failure(
+            FailureKind.TIMEOUT, "the trial took longer than 0.5 s", FailureCause.TIMEOUT
+        )
         assert measured(executor, "measure")["accuracy"] == 0.9
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from moopt.errors import ExecutorError
 from moopt.executors.optional import ClusterExecutor, ray_executor
-from moopt.study.trials import Failure, FailureKind
+from moopt.study.trials import Failure, FailureCause, FailureKind
 from tests.executors import faulty_study
 from tests.executors.faulty_study import trial_that
 from tests.executors.ray_nodes import RayNodes
@@ -161,6 +161,7 @@ def test_a_lost_actor_fails_its_trial_and_is_replaced(
     assert time.monotonic() - began < 5.0
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.INFRASTRUCTURE
+    assert failure.cause is FailureCause.HOST_LOST
     assert failure.message.startswith(f"the Ray worker on {socket.gethostname()} was lost: its ")
     wait_until(lambda: not runs(worker) and not runs(child))
     wait_until(lambda: executor.capacity == 1)
@@ -188,7 +189,9 @@ def test_a_worker_that_dies_costs_the_trial_and_not_the_actor(
     assert directory.is_dir()
     failure = outcome_of(executor, executor.start(trial_that("exit_process")))
 
-    assert failure == Failure(FailureKind.INFRASTRUCTURE, "the worker ended with exit code 3")
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.INFRASTRUCTURE
+    assert failure.message == "the worker ended with exit code 3"
     assert executor.capacity == 1
 
 

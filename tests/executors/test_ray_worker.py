@@ -29,7 +29,9 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
         cwd=tmp_path,
         slot=3,
         gpus=0,
+        threads=1,
         timeout=None,
+        memory_limit=None,
     )
 
 

@@ -58,7 +58,9 @@ def test_a_trial_as_json_carries_its_record_and_its_failure() -> None:
     assert first["started"] == "2026-11-21T12:00:00+00:00"
     assert first["ended"] == "2026-11-21T12:01:00+00:00"
     assert (first["failure"], first["sampler"], first["fidelity"]) == (None, "sobol", None)
-    assert second["failure"] == {"kind": "candidate", "message": "boom"}
+    assert (second["failure"]["kind"], second["failure"]["cause"]) == ("candidate", "unknown")
+    assert second["failure"]["message"] == "boom"
+    assert "mend it and run again" in second["failure"]["advice"]
     assert (second["measurements"], second["held_out"], second["started"]) == ({}, {}, None)
 
 
@@ -84,10 +86,12 @@ def test_csv_has_a_column_for_each_part_and_each_measurement() -> None:
         "measurement.accuracy.sem,measurement.latency.mean,measurement.latency.sem,"
         "measurement.toxicity.mean,measurement.toxicity.sem,held_out.accuracy.mean,"
         "held_out.accuracy.sem,held_out.latency.mean,held_out.latency.sem,held_out.toxicity.mean,"
-        "held_out.toxicity.sem,failure.kind,failure.message,started,ended"
+        "held_out.toxicity.sem,failure.kind,failure.cause,failure.message,failure.advice,"
+        "started,ended"
     )
     assert first.startswith("0,completed,sobol,,0.0001,adamw,,0.25,0.75,0.9,0.01,40.0,0.5,0.01,,")
-    assert second.endswith(',candidate,"a, b",,')
+    assert ',candidate,unknown,"a, b",' in second
+    assert second.endswith('mend it and run again",,')
 
 
 def test_held_out_measurements_stand_beside_those_of_the_search() -> None:

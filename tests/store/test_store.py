@@ -23,6 +23,7 @@ from moopt.study.study import Study
 from moopt.study.trials import (
     Candidate,
     Failure,
+    FailureCause,
     FailureKind,
     Measurement,
     TrialState,
@@ -40,7 +41,7 @@ STUDY = Study(
     objectives=[Objective("accuracy", Maximize, reference=0.5), Objective("latency", Minimize)],
 )
 CANDIDATE = Candidate({"rate": 0.1, "width": 2, "choice": 3, "mixture": {"news": 0.3, "mail": 0.7}})
-OUT_OF_TIME = Failure(FailureKind.TIMEOUT, "took too long")
+OUT_OF_TIME = Failure(FailureKind.TIMEOUT, "took too long", FailureCause.TIMEOUT)
 
 floats = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -242,6 +243,7 @@ def test_a_trial_that_loses_ten_drivers_has_failed(store: Store) -> None:
     assert trial.failure == Failure(
         FailureKind.INFRASTRUCTURE,
         "driver far-away:1:ff said nothing for 0 s, and 9 others before it",
+        FailureCause.DRIVER_LOST,
     )
 
 
@@ -349,7 +351,7 @@ def test_changes_that_trials_do_not_fit_are_refused(store: Store) -> None:
     completed(store)
     narrow = replace(STUDY, parameters=[Continuous("rate", 0.2, 1.0), *STUDY.parameters[1:]])
 
-    with pytest.raises(StudyError, match=r"trials 0 do not fit it, such as .* rate"):
+    with pytest.raises(StudyError, match=r"of its trials 0 would be no points of it: .* 'rate'"):
         store.register(narrow, accept_changes=True)
     assert store.study("spam") == STUDY
 

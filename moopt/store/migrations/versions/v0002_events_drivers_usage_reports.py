@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.add_column(
         "moopt_trials", sa.Column("key", sa.String(40), nullable=False, server_default="")
     )
+    op.add_column("moopt_trials", sa.Column("failure_cause", sa.String(40)))
     op.create_index("moopt_trials_by_revision", "moopt_trials", ["study_id", "revision"])
     # Alembic would make SQLite copy the table, and dropping the old one empties those below it.
     op.execute("ALTER TABLE moopt_trials DROP COLUMN lease_ends")
