@@ -1,15 +1,18 @@
 """The loop, in this process."""
 
 import math
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from moopt.errors import EvaluationError, SelectionError, StudyError
-from moopt.loop import Ended, Phase, Progress, Run, optimize
+from moopt.loop import Ended, Phase, Progress, Run, StopLevel, optimize
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
 from moopt.study.evaluation import Context, Evaluation, Evaluator, Report, Split
@@ -35,6 +38,7 @@ STUDY = Study(
     ],
 )
 Optimize = Callable[..., Run]
+Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 
 def number(parameters: Parameters, name: str) -> float:
@@ -126,6 +130,17 @@ class WatchingSampler:
     ) -> list[Candidate]:
         self.shown.append([trial.state for trial in trials])
         self.studies.append(study)
+        return QuasiRandomSampler().propose(study, trials, count, seed)
+
+
+class CluelessSampler:
+    """Knows no more than three candidates."""
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        if len(trials) == 3:
+            raise ArithmeticError("no idea")
         return QuasiRandomSampler().propose(study, trials, count, seed)
 
 
@@ -379,6 +394,110 @@ def test_an_interrupted_trial_is_done_first_the_next_time(run: Optimize, store: 
     trials = store.trials("curve")
     assert [trial.number for trial in trials] == [0, 1, 2, 3]
     assert (trials[2].parameters, trials[2].attempts) == (handed_back.parameters, 2)
+
+
+def signalling(
+    *signals: signal.Signals, number: int = 2
+) -> Callable[[Trial, Context], Mapping[str, Raw]]:
+    """Return an evaluator that sends this process signals in the midst of a trial."""
+
+    def evaluating(trial: Trial, context: Context) -> Mapping[str, Raw]:
+        if trial.number == number:
+            for each in signals:
+                signal.raise_signal(each)
+        return evaluate(trial, context)
+
+    return evaluating
+
+
+def test_ctrl_c_lets_the_running_trial_finish(run: Optimize, store: Store) -> None:
+    told: list[Progress] = []
+
+    result = run(STUDY, signalling(signal.SIGINT), trials=9, held_out=held_out, observe=told.append)
+
+    assert result.ended is Ended.INTERRUPTED
+    assert [trial.state for trial in store.trials("curve")] == [TrialState.COMPLETED] * 3
+    assert not any(trial.held_out for trial in store.trials("curve"))
+    draining = [each for each in told if each.stopping is StopLevel.DRAIN]
+    # It is told at once, while the trial runs.
+    assert (draining[0].running, len(draining[0].trials)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("signals", "ended"),
+    [
+        ([signal.SIGINT, signal.SIGINT], Ended.INTERRUPTED),
+        ([signal.SIGTERM], Ended.TERMINATED),
+        ([signal.SIGINT, signal.SIGTERM], Ended.TERMINATED),
+    ],
+)
+def test_ctrl_c_twice_or_sigterm_stop_the_running_trial(
+    run: Optimize, store: Store, signals: Sequence[signal.Signals], ended: Ended
+) -> None:
+    assert run(STUDY, signalling(*signals), trials=9).ended is ended
+
+    states = [trial.state for trial in store.trials("curve")]
+    assert states == [TrialState.COMPLETED] * 2 + [TrialState.PROPOSED]
+    assert run(STUDY, evaluate, trials=4).ended is Ended.DONE
+
+
+def test_ctrl_c_lets_a_held_out_measurement_finish(run: Optimize, store: Store) -> None:
+    def interrupted(trial: Trial, context: Context) -> Mapping[str, Raw]:
+        signal.raise_signal(signal.SIGINT)
+        return held_out(trial, context)
+
+    result = run(STUDY, evaluate, trials=6, held_out=interrupted)
+
+    assert result.ended is Ended.INTERRUPTED
+    assert len(result.front.trials) > 1
+    assert sum(bool(trial.held_out) for trial in store.trials("curve")) == 1
+
+
+@pytest.mark.parametrize(
+    "handler", [signal.default_int_handler, signal.SIG_IGN], ids=["heard", "ignored"]
+)
+def test_signals_are_afterwards_what_they_were(run: Optimize, handler: Handler) -> None:
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        ended = run(STUDY, signalling(signal.SIGINT), trials=4).ended
+        after = signal.getsignal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert after is handler
+    assert ended is (Ended.DONE if handler is signal.SIG_IGN else Ended.INTERRUPTED)
+
+
+def test_a_run_in_another_thread_leaves_signals_alone(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(
+            optimize, STUDY, evaluate, trials=3, sampler="sobol", directory=tmp_path
+        )
+
+        assert running.result().ended is Ended.DONE
+
+
+@pytest.mark.parametrize(
+    ("level", "left"),
+    [(StopLevel.DRAIN, [TrialState.COMPLETED] * 2), (StopLevel.STOP, [TrialState.COMPLETED] * 2)],
+)
+def test_whoever_is_asked_can_stop_a_run(
+    run: Optimize, store: Store, level: StopLevel, left: list[TrialState]
+) -> None:
+    def after_two() -> StopLevel:
+        return level if len(store.trials("curve")) >= 2 else StopLevel.GO_ON
+
+    result = run(STUDY, evaluate, trials=9, stop=after_two)
+
+    assert result.ended is Ended.INTERRUPTED
+    assert [trial.state for trial in store.trials("curve")] == left
+
+
+def test_what_a_sampler_raises_ends_the_run(run: Optimize, store: Store) -> None:
+    with pytest.raises(ArithmeticError, match="no idea"):
+        run(STUDY, evaluate, trials=9, sampler=CluelessSampler())
+
+    assert [trial.state for trial in store.trials("curve")] == [TrialState.COMPLETED] * 3
 
 
 def test_a_sampler_sees_what_runs(run: Optimize, store: Store) -> None:

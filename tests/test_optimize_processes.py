@@ -70,6 +70,7 @@ from moopt.study.loading import load_study_file
 
 class Sampler:
     def propose(self, study, trials, count, seed):
+        (folder / "asked").touch()
         time.sleep(float(os.environ.get("THINK", "0")))
         return QuasiRandomSampler().propose(study, trials, count, seed)
 
@@ -223,17 +224,51 @@ def test_a_run_that_has_no_time_left_starts_nothing_that_was_made_in_advance(
     assert states == {TrialState.COMPLETED}
 
 
-def test_ctrl_c_hands_the_running_trials_back(folder: Path, store: Store) -> None:
+def test_ctrl_c_lets_the_running_trials_finish(folder: Path, store: Store) -> None:
     with driver(folder) as process:
         wait_until(lambda: len(completed(store)) >= 2)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
 
     assert said == "interrupted\n"
-    states = Counter(trial.state for trial in store.trials("curve"))
-    assert states[TrialState.RUNNING] == 0
-    assert states[TrialState.PROPOSED] in {1, 2}
+    trials = store.trials("curve")
+    assert {trial.state for trial in trials} == {TrialState.COMPLETED}
+    assert {trial.attempts for trial in trials} == {1}
+    assert len(trials) < 16
     assert not any(runs(worker) for _, worker in calls(folder))
+
+
+@pytest.mark.parametrize(
+    ("signals", "told"),
+    [([signal.SIGINT, signal.SIGINT], "interrupted\n"), ([signal.SIGTERM], "terminated\n")],
+    ids=["ctrl_c_twice", "sigterm"],
+)
+def test_a_run_that_is_stopped_at_once_hands_its_trials_back(
+    folder: Path, store: Store, signals: Sequence[signal.Signals], told: str
+) -> None:
+    with driver(folder, HANG="3") as process:
+        wait_until(lambda: {3, 4} <= {number for number, _ in calls(folder)})
+        for each in signals:
+            process.send_signal(each)
+            time.sleep(0.5)
+        said, _ = process.communicate(timeout=60)
+
+    assert said == told
+    states = {trial.number: trial.state for trial in store.trials("curve")}
+    assert states[3] is TrialState.PROPOSED
+    assert TrialState.RUNNING not in states.values()
+    assert not any(runs(worker) for _, worker in calls(folder))
+
+
+def test_a_thread_that_proposes_does_not_keep_a_run_from_being_stopped(folder: Path) -> None:
+    with driver(folder, THINK="60") as process:
+        wait_until((folder / "asked").exists)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
+
+    assert said == "terminated\n"
+    assert time.monotonic() - began < 30.0
 
 
 def test_a_pool_runs_a_study_to_its_end(folder: Path, store: Store) -> None:

@@ -11,10 +11,10 @@ from rich.progress import TaskID
 
 from moopt.cli.steps import NAMED_STEPS, bars, print_line
 from moopt.front.front import front_of
-from moopt.loop import ENDED_STATES, Phase, Progress
+from moopt.loop import Phase, Progress, StopLevel
 from moopt.reports.best import reached_text
 from moopt.reports.formatting import duration_text
-from moopt.study.trials import TrialState
+from moopt.study.trials import ENDED_STATES, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Summary:
         if progress.phase is Phase.HELD_OUT:
             front = front_of(progress.study, progress.trials).trials
             done = sum(bool(trial.held_out) for trial in front)
-            return Standing(done, len(front), _workers(progress))
+            return Standing(done, len(front), _draining(progress) or _workers(progress))
         ended = sum(trial.state in ENDED_STATES for trial in progress.trials)
         if self._ended_before is None:
             self._ended_before = ended
@@ -51,11 +51,12 @@ class Summary:
             self._ended = ended
             self._reached = reached_text(front_of(progress.study, progress.trials))
         failed = sum(trial.state is TrialState.FAILED for trial in progress.trials)
-        facts = [self._reached, _workers(progress)]
+        facts = [self._reached, _draining(progress) or _workers(progress)]
         if failed:
             facts.append(f"{failed} failed")
         achieved = ended - self._ended_before
-        if achieved and ended < progress.target:
+        goes_on = progress.stopping is StopLevel.GO_ON
+        if goes_on and achieved and ended < progress.target:
             left = progress.elapsed / achieved * (progress.target - ended)
             facts.append(f"about {duration_text(left)} left")
         return Standing(ended, progress.target, ", ".join(facts))
@@ -116,7 +117,7 @@ class PlainObserver:
     def search(self, progress: Progress) -> None:
         """Say how far the search is, when that has changed."""
         standing = self._summary.standing(progress)
-        news = (progress.phase, standing.done)
+        news = (progress.phase, standing.done, progress.stopping)
         if news != self._last:
             self._last = news
             self.say(
@@ -161,6 +162,14 @@ class LiveObserver:
             total=standing.total,
             facts=standing.facts,
         )
+
+
+def _draining(progress: Progress) -> str:
+    """Return what a run waits for that starts no more trials; empty for any other."""
+    if progress.stopping is not StopLevel.DRAIN or not progress.running:
+        return ""
+    trials = "1 running trial" if progress.running == 1 else f"{progress.running} running trials"
+    return f"stopping after {trials}, Ctrl-C stops at once"
 
 
 def _workers(progress: Progress) -> str:

@@ -35,18 +35,19 @@ from moopt.executors.devices import available_gpus, usable_cores
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
 from moopt.executors.optional import ray_executor
-from moopt.loop import ENDED_STATES, Ended, Run, optimize
+from moopt.loop import Ended, Run, optimize
 from moopt.protocols import Executor
 from moopt.samplers.registry import sampler_named
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile
-from moopt.study.trials import Trial
+from moopt.study.trials import ENDED_STATES, Trial
 
 MOST_WORKERS = 4
 """Without GPUs: each worker holds models of its own, so memory runs out before cores do."""
 
 ARTIFACTS = "moopt-artifacts"
-INTERRUPTED = 130
+STOPPED = {Ended.INTERRUPTED: 130, Ended.TERMINATED: 143}
+"""Exit status: 128 and the number of the signal, as shells have it."""
 
 
 def run(
@@ -69,8 +70,8 @@ def run(
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
-    A study that has trials goes on where it stopped. Interrupt with Ctrl-C; nothing measured is
-    lost.
+    A study that has trials goes on where it stopped. Ctrl-C lets running trials finish, Ctrl-C
+    twice stops at once; nothing measured is lost.
 
     Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
     """
@@ -226,8 +227,8 @@ def conclude(found: Run, recorded: Sequence[Trial], asked: int) -> None:
     front = found.front
     ended = sum(trial.state in ENDED_STATES for trial in recorded)
     match found.ended:
-        case Ended.INTERRUPTED:
-            typer.echo("interrupted; the same command goes on from here", err=True)
+        case Ended.INTERRUPTED | Ended.TERMINATED:
+            typer.echo(f"{found.ended.value}; the same command goes on from here", err=True)
         case Ended.EXHAUSTED:
             typer.echo(f"every point of the space was tried, {ended} trials in all", err=True)
         case Ended.TIME_LIMIT:
@@ -238,7 +239,7 @@ def conclude(found: Run, recorded: Sequence[Trial], asked: int) -> None:
             assert_never(never)
     if front.trials:
         print_found(front, len(recorded))
-    if found.ended is Ended.INTERRUPTED:
-        raise typer.Exit(INTERRUPTED)
+    if found.ended in STOPPED:
+        raise typer.Exit(STOPPED[found.ended])
     if not front.trials:
         raise NothingFoundError(no_front(front.study, recorded))

@@ -5,12 +5,16 @@ from dataclasses import replace
 from moopt.front.front import front_of
 from moopt.loop.progress import Phase
 from moopt.loop.session import POLL_SECONDS, Session
+from moopt.loop.stopping import StopLevel
 from moopt.store.recording import record_held_out
 from moopt.study.evaluation import Split
 
 
-def measure_front(session: Session) -> None:
+def measure_front(session: Session) -> bool:
     """Measure what is on the front on held-out data, where that was not done.
+
+    Returns:
+        Whether that was done to the end; it is not where the run is to stop.
 
     Raises:
         EvaluationError: The evaluator returned something other than the study asks for.
@@ -21,10 +25,14 @@ def measure_front(session: Session) -> None:
     front = front_of(history.study, history.trials)
     waiting = [replace(trial, attempts=1) for trial in front.trials if not trial.held_out]
     while waiting or jobs:
-        while waiting and jobs.free > 0:
+        level = session.level()
+        if level is StopLevel.STOP or (not jobs and level is StopLevel.DRAIN):
+            return False
+        while waiting and jobs.free > 0 and level is StopLevel.GO_ON:
             session.start_job(waiting.pop(0), Split.HELD_OUT)
         for trial, evaluation in jobs.ended(POLL_SECONDS):
             history.changed()
             if record_held_out(session.store, history.study, trial, evaluation):
                 waiting.append(replace(trial, attempts=trial.attempts + 1))
         session.catch_up()
+    return True

@@ -12,10 +12,10 @@ from moopt.loop.history import History
 from moopt.loop.progress import Ended, Progress, Run, ignore_progress
 from moopt.loop.search import Search
 from moopt.loop.session import Session
+from moopt.loop.stopping import StopLevel, Stopping, go_on, stopped_by_signals
 from moopt.protocols import Executor, Sampler
 from moopt.samplers.proposer import Proposer
 from moopt.samplers.registry import sampler_named
-from moopt.store.heartbeat import Heartbeat
 from moopt.store.store import Store
 from moopt.study.evaluation import Evaluator
 from moopt.study.study import Study
@@ -34,10 +34,13 @@ def optimize(
     seed: int = 0,
     time_limit: float | None = None,
     observe: Callable[[Progress], None] = ignore_progress,
+    stop: Callable[[], StopLevel] = go_on,
 ) -> Run:
     """Search for the front of a study, going on from what the store has of it.
 
-    Ctrl-C ends the run in order: its running trials are stopped and done first the next time.
+    Ctrl-C lets running trials finish and then ends the run. Ctrl-C once more, or SIGTERM, ends them
+    at once; they are done first the next time. In another thread than the main one only `stop` is
+    asked.
 
     Args:
         study: What to search.
@@ -52,6 +55,8 @@ def optimize(
         seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which no further trial is started. None: no limit.
         observe: Called whenever something changed, and once a second.
+        stop: Says how urgently the run is to end; asked at least once a second while trials run
+            elsewhere.
 
     Raises:
         EvaluationError: The evaluator returned something other than the study asks for.
@@ -61,23 +66,32 @@ def optimize(
     chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler
     with ExitStack() as stack:
         book = store or stack.enter_context(Store("sqlite://"))
+        folder = Path(directory) / study.name
         place = executor or stack.enter_context(
-            closing(
-                InProcessExecutor(
-                    evaluate, held_out=held_out, directory=Path(directory) / study.name
-                )
-            )
+            closing(InProcessExecutor(evaluate, held_out=held_out, directory=folder))
         )
         book.register(study)
-        session = Session(book, History(book, study), Jobs(place), trials, time_limit, observe)
+        stopping = Stopping(stop)
+        session = Session(
+            book, History(book, study), Jobs(place), trials, time_limit, observe, stopping
+        )
         search = Search(session, stack.enter_context(closing(Proposer(chosen, seed))))
-        stack.enter_context(Heartbeat(book, session.driver, study.name, session.jobs.capacity))
-        try:
-            ended = search.run()
-            if held_out is not None:
-                measure_front(session)
-        except KeyboardInterrupt:
-            ended = Ended.INTERRUPTED
-        finally:
-            search.leave()
+        stack.enter_context(session.heartbeat())
+        stack.enter_context(stopped_by_signals(stopping, session.tell))
+        ended = _run(search, measures=held_out is not None)
         return Run(front_of(session.history.study, book.trials(study.name)), ended)
+
+
+def _run(search: Search, *, measures: bool) -> Ended:
+    """Search, measure the front on held-out data where that is wanted, and say why it ended."""
+    session = search.session
+    try:
+        ended = search.run()
+        if measures and ended is not Ended.INTERRUPTED and not measure_front(session):
+            return Ended.INTERRUPTED
+    except KeyboardInterrupt:
+        return Ended.TERMINATED if session.stopping.terminated else Ended.INTERRUPTED
+    else:
+        return ended
+    finally:
+        search.leave()

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moopt.front.front import Front
+from moopt.loop.stopping import StopLevel
 from moopt.study.study import Study
-from moopt.study.trials import Trial, TrialState
-
-ENDED_STATES = frozenset({TrialState.COMPLETED, TrialState.FAILED, TrialState.STOPPED})
+from moopt.study.trials import Trial
 
 
 class Ended(enum.Enum):
@@ -20,6 +19,10 @@ class Ended(enum.Enum):
 
     TIME_LIMIT = "time limit"
     INTERRUPTED = "interrupted"
+    """By Ctrl-C, or by whoever may stop the run."""
+
+    TERMINATED = "terminated"
+    """By SIGTERM, as a cluster sends it before it ends a job."""
 
 
 class Phase(enum.StrEnum):
@@ -51,6 +54,9 @@ class Progress:
     phase: Phase
     elapsed: float
     """Seconds since this run began."""
+
+    stopping: StopLevel = StopLevel.GO_ON
+    """Whether running trials only finish, or are ended."""
 
 
 @dataclass(frozen=True, slots=True)

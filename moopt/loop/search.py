@@ -5,12 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from moopt.errors import MooptError, StateError
-from moopt.loop.progress import ENDED_STATES, Ended, Phase
+from moopt.loop.progress import Ended, Phase
 from moopt.loop.session import POLL_SECONDS, Session
+from moopt.loop.stopping import StopLevel
 from moopt.samplers.proposer import Proposer
-from moopt.store.recording import record
-from moopt.study.evaluation import Split
-from moopt.study.trials import Trial, TrialState
+from moopt.store.recording import record, record_report
+from moopt.study.evaluation import Report, Split
+from moopt.study.trials import ENDED_STATES, Trial, TrialState
 
 _BRIEF_SECONDS = 0.02
 """Longest wait for the search before a run looks whether a trial has ended."""
@@ -37,19 +38,22 @@ class Search:
         session, jobs = self.session, self.session.jobs
         while True:
             session.catch_up()
-            late = session.is_late
+            level = session.level()
+            starts = level is StopLevel.GO_ON and not session.is_late
             if not jobs and session.history.count(ENDED_STATES) >= session.target:
                 return Ended.DONE
-            if not jobs and late:
+            if level is StopLevel.STOP or (not jobs and level is StopLevel.DRAIN):
+                return Ended.INTERRUPTED
+            if not jobs and not starts:
                 return Ended.TIME_LIMIT
-            if not late and self._fill():
+            if starts and self._fill():
                 continue
             unended = session.history.count({TrialState.PROPOSED, TrialState.RUNNING})
             if self.exhausted and not jobs and not unended:
                 return Ended.EXHAUSTED
             if self._record_ended(0.0):
                 continue
-            if self.starved and not late:
+            if starts and self.starved:
                 self._await_candidate()
             else:
                 self._record_ended(POLL_SECONDS)
@@ -121,6 +125,8 @@ class Search:
         while not self.proposer.wait(_BRIEF_SECONDS):
             if self._record_ended(0.0) or time.monotonic() >= end:
                 return
+            if self.session.stopping.latest is not StopLevel.GO_ON:
+                return
         self.exhausted = self.proposer.exhausted
 
     def _start(self, trial: Trial) -> None:
@@ -133,11 +139,14 @@ class Search:
             session.start_job(started, Split.SEARCH)
         session.history.changed()
 
+    def _keep(self, trial: Trial, report: Report) -> None:
+        record_report(self.session.store, self.session.history.study, trial, report)
+
     def _record_ended(self, seconds: float) -> bool:
         """Wait so long at most, record what has ended, and say whether anything has."""
         session = self.session
         any_ended = False
-        for trial, evaluation in session.jobs.ended(seconds):
+        for trial, evaluation in session.jobs.ended(seconds, self._keep):
             any_ended = True
             session.history.changed()
             record(session.store, session.history.study, trial, evaluation)

@@ -33,8 +33,8 @@ _RECENT = 12
 _LATEST = 100
 """Trials whose median duration tells how long the next one takes."""
 
-_PATIENCE = 5.0
-"""Seconds for the thread to end."""
+_PATIENCE = 2.0
+"""Seconds for the thread to end. Then it is left to itself, and ends with the process."""
 
 _LOGGER = logging.getLogger(__name__)
 

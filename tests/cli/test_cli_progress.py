@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from moopt.cli.progress import PlainObserver
-from moopt.loop import Phase, Progress
+from moopt.loop import Phase, Progress, StopLevel
 from moopt.study.objectives import Maximize, Objective
 from moopt.study.parameters import Continuous
 from moopt.study.study import Study
@@ -70,6 +70,19 @@ def test_failures_are_counted() -> None:
     )
 
     assert lines == ["search, 1 of 10 trials: hypervolume 0, 1 of 2 workers busy, 1 failed"]
+
+
+def test_a_run_that_only_waits_for_its_trials_says_so() -> None:
+    lines: list[str] = []
+    observer = PlainObserver(lines.append)
+    running = replace(progress(completed(0, 2.0, 3.0)), running=2)
+
+    observer.search(running)
+    observer.search(replace(running, stopping=StopLevel.DRAIN))
+    observer.search(replace(running, stopping=StopLevel.DRAIN, elapsed=9.0))
+
+    waiting = "stopping after 2 running trials, Ctrl-C stops at once"
+    assert lines[1:] == [f"search, 1 of 10 trials: hypervolume 6, {waiting}"]
 
 
 def test_held_out_measurements_are_counted_over_the_front() -> None:

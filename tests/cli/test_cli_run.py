@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import TOY, Call
+from tests.executors.waiting import wait_until
 
 MOOPT = Path(sys.executable).with_name("moopt")
 QUICK = ("--executor", "in-process", "--sampler", "sobol", "--trials", "6")
@@ -107,28 +108,35 @@ def test_a_study_that_changed_under_its_trials_is_refused(call: Call, toy: Path)
     assert "differs" in answer.err
 
 
-def test_worker_processes_find_the_front_and_ctrl_c_leaves_in_order(
-    toy: Path, folder: Path
+@pytest.mark.parametrize(
+    ("number", "status", "told"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_worker_processes_find_the_front_and_signals_end_the_run_in_order(
+    toy: Path, folder: Path, number: signal.Signals, status: int, told: str
 ) -> None:
     toy.write_text(
         TOY.replace("    rate, depth", "    __import__('time').sleep(0.2)\n    rate, depth", 1)
     )
     options = ["--sampler", "sobol", "--workers", "2", "--trials", "500"]
 
-    with subprocess.Popen(
-        [str(MOOPT), "run", "toy.py", *options],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        said = next(line for line in process.stderr if "search, 4 of 500" in line)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+    with (
+        (folder / "said.txt").open("w") as said,
+        subprocess.Popen(
+            [str(MOOPT), "run", "toy.py", *options],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        ) as process,
+    ):
+        wait_until(lambda: "search, 4 of 500" in (folder / "said.txt").read_text())
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=30)
 
-    assert "workers busy" in said
-    assert process.returncode == 130
-    assert "interrupted; the same command goes on from here" in err
+    err = (folder / "said.txt").read_text()
+    assert "workers busy" in err
+    assert process.returncode == status
+    assert f"{told}; the same command goes on from here" in err
     assert "Traceback" not in err
     assert "on the front" in out
