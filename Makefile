@@ -61,10 +61,10 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 check: lint  ## lint, import contracts, types, fast tests
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
 
 test: lint .venv-mergekit/ready  ## the same, and all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 docs: .venv/ready  ## the documentation, warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

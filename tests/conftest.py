@@ -5,9 +5,13 @@ their own words, which is what their tests look at.
 """
 
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+
+from tests.executors.ray_nodes import RayNodes, two_raylets
 
 # A job in the background starts with Ctrl-C ignored, and so would every program it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,3 +33,13 @@ install_import_hook(
     ],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayNodes]:
+    """Return a real Ray cluster with two raylets, which the tests share; its token is known."""
+    pytest.importorskip("ray", reason="a cluster needs moopt[ray]")
+    with two_raylets() as cluster, pytest.MonkeyPatch.context() as patch:
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        yield cluster

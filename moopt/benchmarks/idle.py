@@ -21,6 +21,7 @@ from rich.console import Console
 from moopt.benchmarks import waiting
 from moopt.benchmarks.waiting import SECONDS_VARIABLE, evaluate, evaluation_seconds, study
 from moopt.executors.local import LocalExecutor
+from moopt.executors.optional import ray_executor
 from moopt.loop import optimize
 from moopt.protocols import Executor
 from moopt.store.store import Store
@@ -35,7 +36,23 @@ def local_workers(workers: int, directory: Path) -> Executor:
     return LocalExecutor(STUDY_FILE, workers=workers, directory=directory)
 
 
-EXECUTORS: dict[str, Callable[[int, Path], Executor]] = {"local": local_workers}
+def ray_workers(workers: int, directory: Path) -> Executor:
+    """Return workers of a Ray cluster that is started on this machine."""
+    return ray_executor(
+        STUDY_FILE,
+        directory=directory,
+        workers=workers,
+        gpus_per_trial=0,
+        timeout=None,
+        address="local",
+        patience=None,
+    )
+
+
+EXECUTORS: dict[str, Callable[[int, Path], Executor]] = {
+    "local": local_workers,
+    "ray": ray_workers,
+}
 """Makes an executor of so many workers that load `STUDY_FILE`, by its name."""
 
 

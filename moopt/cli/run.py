@@ -19,6 +19,8 @@ from moopt.cli.run_options import (
     ExecutorOption,
     GpusOption,
     MemoryLimitOption,
+    RayAddressOption,
+    RayWaitOption,
     SamplerOption,
     SeedOption,
     TimeLimitOption,
@@ -32,6 +34,7 @@ from moopt.errors import MooptError, SelectionError, StudyError
 from moopt.executors.devices import available_gpus, usable_cores
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
+from moopt.executors.optional import ray_executor
 from moopt.loop import Ended, Run, optimize
 from moopt.protocols import Executor
 from moopt.samplers.registry import sampler_named
@@ -59,6 +62,8 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     time_limit: TimeLimitOption = None,
     trial_timeout: TrialTimeoutOption = None,
+    ray_address: RayAddressOption = None,
+    ray_wait: RayWaitOption = None,
     cpus_per_trial: CpusOption = None,
     memory_limit: MemoryLimitOption = None,
     accept_changes: AcceptChangesOption = False,
@@ -80,6 +85,8 @@ def run(
         memory_limit=None
         if memory_limit is None
         else size_in_bytes(memory_limit, "--memory-limit"),
+        ray_address=ray_address,
+        ray_wait=ray_wait,
     )
     place.check()
     with Store(store) as opened:
@@ -116,12 +123,14 @@ class Place:
     cpus_per_trial: int | None
     memory_limit: int | None
     """In bytes."""
+    ray_address: str | None
+    ray_wait: float | None
 
     def check(self) -> None:
         """Refuse what an executor cannot do.
 
         Raises:
-            SelectionError: Only worker processes can do it.
+            SelectionError: Only another one can do it.
         """
         asked = {
             "--workers": self.workers not in {None, 1},
@@ -136,9 +145,29 @@ class Place:
                 f"{' and '.join(refused)} needs worker processes, which --executor in-process does "
                 "without; leave it out, or use --executor local"
             )
+        of_ray = {"--ray-address": self.ray_address, "--ray-wait": self.ray_wait}
+        refused = [option for option, value in of_ray.items() if value is not None]
+        if self.name is not ExecutorName.RAY and refused:
+            raise SelectionError(
+                f"{' and '.join(refused)} needs --executor ray; it is --executor {self.name}"
+            )
 
     def executor(self, file: StudyFile, directory: Path) -> Executor:
         """Return the executor."""
+        if self.name is ExecutorName.RAY:
+            cluster = ray_executor(
+                file.path,
+                directory=directory,
+                workers=self.workers,
+                cpus_per_trial=self.cpus_per_trial or 1,
+                gpus_per_trial=self.gpus_per_trial,
+                timeout=self.timeout,
+                memory_limit=self.memory_limit,
+                address=self.ray_address,
+                patience=self.ray_wait,
+            )
+            typer.echo(cluster.description, err=True)
+            return cluster
         gpus = len(available_gpus())
         if self.name is ExecutorName.IN_PROCESS:
             return InProcessExecutor(

@@ -11,6 +11,7 @@ class ExecutorName(enum.StrEnum):
 
     LOCAL = "local"
     IN_PROCESS = "in-process"
+    RAY = "ray"
 
 
 TrialsOption = Annotated[
@@ -24,14 +25,39 @@ WorkersOption = Annotated[
         "--workers",
         min=1,
         help="How many trials run at once. One a GPU; without GPUs one for each core, or for as "
-        "many as a trial takes, at most 4.",
+        "many as a trial takes, at most 4; on Ray as many as there is room for.",
         show_default=False,
     ),
 ]
 
 ExecutorOption = Annotated[
     ExecutorName,
-    typer.Option("--executor", help="Trials run in worker processes, or one by one in this."),
+    typer.Option(
+        "--executor",
+        help="Trials run in worker processes, one by one in this process, or on a Ray cluster.",
+    ),
+]
+
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="The Ray cluster: HOST:6379, ray://HOST:10001, auto for one that was started on this "
+        "machine, local for one of its own. RAY_ADDRESS if that is set, else local.",
+        show_default=False,
+    ),
+]
+
+RayWaitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--ray-wait",
+        metavar="SECONDS",
+        min=1,
+        help="How long to wait for a Ray cluster that has no room, such as 900 for one that grows.",
+        show_default=False,
+    ),
 ]
 
 GpusOption = Annotated[

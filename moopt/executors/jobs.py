@@ -31,8 +31,8 @@ class Jobs:
 
     @property
     def free(self) -> int:
-        """How many jobs can be started."""
-        return self.capacity - len(self)
+        """How many jobs can be started; none where machines left while their jobs end."""
+        return max(0, self.capacity - len(self))
 
     def start(self, trial: Trial, split: Split) -> None:
         """Start a trial."""

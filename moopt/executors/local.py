@@ -48,6 +48,7 @@ class LocalExecutor:
             trial is ended, its like are avoided, and the worker is replaced. None: no limit.
         lease: Seconds after which a worker that somebody stopped (SIGSTOP) is given up. One that is
             only busy is never given up.
+        first: Number of the first worker, which names its log.
 
     Raises:
         ExecutorError: There is no worker, there are too few GPUs, or a limit is not positive.
@@ -64,6 +65,7 @@ class LocalExecutor:
         timeout: float | None = None,
         memory_limit: int | None = None,
         lease: float = LEASE_SECONDS,
+        first: int = 0,
     ) -> None:
         if workers < 1:
             raise ExecutorError(f"a pool needs at least 1 worker, got {workers}")
@@ -84,6 +86,7 @@ class LocalExecutor:
         self._gpus_per_trial = gpus_per_trial
         self._threads = threads
         self._watch = Watch(memory_limit=memory_limit, lease=lease)
+        self._first = first
         self._ended: dict[str, Evaluation | Refused] = {}
         self._reports: defaultdict[str, list[Report]] = defaultdict(list)
         self._failed_starts = 0
@@ -174,7 +177,7 @@ class LocalExecutor:
     def _employ(self, index: int) -> WorkerProcess:
         gpus = self._gpus[index]
         worker = start_worker(
-            self._directory / "workers" / f"{index}.txt",
+            self._directory / "workers" / f"{self._first + index}.txt",
             Setup(
                 self._study_file,
                 self._directory,

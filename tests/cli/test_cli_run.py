@@ -61,7 +61,7 @@ def test_a_run_in_which_every_trial_fails_has_status_1(call: Call, toy: Path) ->
     [
         (["--sampler", "oracle"], "no sampler 'oracle'"),
         (["--trials", "0"], "--trials"),
-        (["--executor", "ray"], "--executor"),
+        (["--executor", "dask"], "--executor"),
         (["--executor", "in-process", "--workers", "2"], "--workers needs worker processes"),
         (["--memory-limit", "much"], "--memory-limit is a number of bytes"),
         (

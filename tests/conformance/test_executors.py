@@ -10,12 +10,14 @@ import pytest
 from moopt.errors import EvaluationError, ExecutorError
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
+from moopt.executors.optional import ray_executor
 from moopt.protocols import Executor
 from moopt.study.evaluation import Split
 from moopt.study.loading import load_study_file
 from moopt.study.trials import Failure, FailureKind
 from tests.executors import faulty_study
 from tests.executors.faulty_study import trial_that
+from tests.executors.ray_nodes import RayNodes
 from tests.executors.waiting import evaluation_of, outcome_of
 
 STUDY_FILE = Path(faulty_study.__file__)
@@ -35,6 +37,21 @@ def local(directory: Path, capacity: int) -> Executor:
     return LocalExecutor(STUDY_FILE, workers=capacity, directory=directory)
 
 
+def on_ray(cluster: RayNodes) -> "Make":
+    def make(directory: Path, capacity: int) -> Executor:
+        return ray_executor(
+            STUDY_FILE,
+            directory=directory,
+            workers=capacity,
+            gpus_per_trial=0,
+            timeout=None,
+            address=cluster.address,
+            patience=None,
+        )
+
+    return make
+
+
 Make = Callable[[Path, int], Executor]
 
 
@@ -47,8 +64,20 @@ def opened(make: Make, directory: Path, capacity: int) -> Iterator[Executor]:
         executor.close()
 
 
-@pytest.fixture(scope="module", params=[in_process, local])
+@pytest.fixture(
+    scope="module",
+    params=[
+        in_process,
+        local,
+        pytest.param(
+            "ray",
+            marks=[pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("ray")],
+        ),
+    ],
+)
 def make(request: pytest.FixtureRequest) -> Make:
+    if request.param == "ray":
+        return on_ray(request.getfixturevalue("ray_cluster"))
     chosen: Make = request.param
     return chosen
 

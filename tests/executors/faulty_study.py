@@ -36,6 +36,11 @@ def raise_error(_context: Context) -> Mapping[str, Raw]:
     raise StudyError("this point is no good")
 
 
+def print_and_raise(context: Context) -> Mapping[str, Raw]:
+    sys.stderr.write("what the library said\n")
+    return raise_error(context)
+
+
 def run_out_of_memory(_context: Context) -> Mapping[str, Raw]:
     raise MemoryError
 
@@ -102,6 +107,11 @@ def report_twice(context: Context) -> Mapping[str, Raw]:
     context.report(1, {"accuracy": np.float32(0.5)})
     context.report(2, {"accuracy": (0.7, 0.1)})
     return measure(context)
+
+
+def report_and_sleep(context: Context) -> Mapping[str, Raw]:
+    context.report(1, {"accuracy": 0.5})
+    return sleep(context)
 
 
 def report_text(context: Context) -> Mapping[str, Raw]:
@@ -233,8 +243,10 @@ DEEDS = {
         measure,
         print_much,
         print_much_and_die,
+        print_and_raise,
         raise_error,
         replace_streams,
+        report_and_sleep,
         report_text,
         report_twice,
         return_list,

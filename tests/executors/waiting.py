@@ -29,9 +29,9 @@ def evaluation_of(executor: Executor, job: str) -> Evaluation:
     return found[0]
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Return when something has happened; fail when it does not."""
-    deadline = time.monotonic() + PATIENCE
+def wait_until(happened: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Return when something has happened; fail when it does not in so many seconds."""
+    deadline = time.monotonic() + patience
     while not happened():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
