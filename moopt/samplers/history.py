@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from moopt.study.parameters import Parameters
 from moopt.study.study import Study
-from moopt.study.trials import Candidate, FailureKind, Trial, TrialState
+from moopt.study.trials import Candidate, Trial, TrialState
 
 
 def key(parameters: Parameters) -> str:
@@ -18,8 +18,12 @@ def key(parameters: Parameters) -> str:
 
 
 def tried_parameters(trials: Iterable[Trial]) -> list[Parameters]:
-    """Return what is not to be proposed again: whatever runs, ended, or failed by its own fault."""
-    return [trial.parameters for trial in trials if _counts(trial)]
+    """Return what is not to be proposed again: whatever was, unless it was cancelled.
+
+    What failed through no fault of its own was given up after several attempts; whoever wants
+    another one asks for it (`moopt retry`).
+    """
+    return [trial.parameters for trial in trials if trial.state is not TrialState.CANCELLED]
 
 
 def initial_trials(study: Study) -> int:
@@ -49,9 +53,3 @@ def starting_points(study: Study, trials: Sequence[Trial], count: int) -> list[C
                 Candidate(point, fidelity=whole_fidelity(study), sampler="start_with")
             )
     return candidates
-
-
-def _counts(trial: Trial) -> bool:
-    if trial.failure is not None:
-        return trial.failure.kind is not FailureKind.INFRASTRUCTURE
-    return trial.state is not TrialState.CANCELLED
