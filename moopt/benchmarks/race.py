@@ -14,9 +14,10 @@ from rich.console import Console
 
 from moopt.executors.local import LocalExecutor
 from moopt.front.front import hypervolume_history
-from moopt.loop import ENDED_STATES, Progress, optimize
+from moopt.loop import Progress, optimize
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile, load_study_file
+from moopt.study.trials import ENDED_STATES
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -11,10 +11,10 @@ from rich.progress import TaskID
 
 from moopt.cli.steps import NAMED_STEPS, bars, print_line
 from moopt.front.front import front_of
-from moopt.loop import ENDED_STATES, Phase, Progress, StopLevel
+from moopt.loop import Phase, Progress, StopLevel
 from moopt.reports.best import reached_text
 from moopt.reports.formatting import duration_text
-from moopt.study.trials import TrialState
+from moopt.study.trials import ENDED_STATES, TrialState
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,12 @@ from moopt.errors import MooptError, SelectionError, StudyError
 from moopt.executors.devices import available_gpus, usable_cores
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
-from moopt.loop import ENDED_STATES, Ended, Run, optimize
+from moopt.loop import Ended, Run, optimize
 from moopt.protocols import Executor
 from moopt.samplers.registry import sampler_named
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile
-from moopt.study.trials import Trial
+from moopt.study.trials import ENDED_STATES, Trial
 
 MOST_WORKERS = 4
 """Without GPUs: each worker holds models of its own, so memory runs out before cores do."""

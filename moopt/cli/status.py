@@ -1,7 +1,9 @@
 """`moopt status`: how far studies are."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from statistics import fmean
 from typing import Annotated
 
 import typer
@@ -16,7 +18,8 @@ from moopt.reports.failures import failure_groups
 from moopt.reports.formatting import duration_text, quantity_text, shortened
 from moopt.reports.tables import outcome_title
 from moopt.samplers.notes import told_by_sampler
-from moopt.study.trials import Trial, TrialState
+from moopt.store.attendance import Presence
+from moopt.study.trials import ENDED_STATES, Trial, TrialState
 
 
 def status(
@@ -38,14 +41,18 @@ def status(
     with existing_store(store) as opened:
         names = opened.studies() if study is None else [study]
         found = [stored_study(name, opened) for name in names]
+        present = {each.study.name: opened.drivers.present(each.study.name) for each in found}
     if not found:
         raise NothingFoundError(f"the store {store!r} has no study yet; `moopt run STUDY` adds one")
-    print_text("\n\n".join(_summary(each) for each in found) + "\n")
+    summaries = [_summary(each, present[each.study.name]) for each in found]
+    print_text("\n\n".join(summaries) + "\n")
 
 
-def _summary(stored: StoredStudy) -> str:
+def _summary(stored: StoredStudy, present: Sequence[Presence]) -> str:
     front = front_of(stored.study, stored.trials)
     lines = [stored.study.name, f"  trials       {_states(stored.trials)}"]
+    lines += [f"  driver       {_driver(each)}" for each in present]
+    lines += [f"  time left    {left}" for left in [_time_left(stored.trials, present)] if left]
     newest = max(stored.trials, key=lambda trial: trial.number, default=None)
     if newest is not None and newest.sampler:
         lines.append(f"  sampler      {told_by_sampler(newest)}")
@@ -66,13 +73,33 @@ def _summary(stored: StoredStudy) -> str:
         lines.append(f"  reference    {references}")
     latest = max((trial.ended for trial in stored.trials if trial.ended), default=None)
     if latest is not None:
-        ago = duration_text((datetime.now(UTC) - latest.astimezone(UTC)).total_seconds())
-        lines.append(f"  last ended   {ago} ago")
+        lines.append(f"  last ended   {_ago(latest)}")
     for group in failure_groups(stored.trials):
         last = f"trial {group.trials[-1].number}: {shortened(group.message, 160)}"
         lines.append(f"  failed       {len(group.trials)} x {group.title}, last: {last}")
         lines.append(f"               what to do: {group.advice}")
     return "\n".join(lines)
+
+
+def _driver(present: Presence) -> str:
+    workers = quantity_text(present.workers, "worker")
+    target = "" if present.target is None else f", up to {present.target} trials"
+    return f"{present.driver.name}, {workers}{target}, seen {_ago(present.seen)}"
+
+
+def _time_left(trials: Sequence[Trial], present: Sequence[Presence]) -> str:
+    """Guess it from the drivers that run now; empty where there is nothing to guess from."""
+    targets = [each.target for each in present if each.target is not None]
+    workers = sum(each.workers for each in present)
+    took = [each.usage.wall_seconds for each in trials if each.usage is not None]
+    ended = sum(each.state in ENDED_STATES for each in trials)
+    if not targets or not took or ended >= max(targets):
+        return ""
+    return "about " + duration_text((max(targets) - ended) * fmean(took) / max(workers, 1))
+
+
+def _ago(moment: datetime) -> str:
+    return f"{duration_text((datetime.now(UTC) - moment.astimezone(UTC)).total_seconds())} ago"
 
 
 def _states(trials: list[Trial]) -> str:

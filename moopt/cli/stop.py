@@ -31,4 +31,5 @@ def stop(
             return
         opened.ask_to_stop(name, at_once=now)
     how = "now" if now else "when their running trials have ended"
-    print_text(f"asked {len(drivers)} to stop {how}: {', '.join(drivers)}\n")
+    names = ", ".join(each.driver.name for each in drivers)
+    print_text(f"asked {len(drivers)} to stop {how}: {names}\n")

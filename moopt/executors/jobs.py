@@ -1,13 +1,17 @@
 """The jobs that a loop has started and not yet seen end."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from moopt.errors import EvaluationError
 from moopt.protocols import Executor
-from moopt.study.evaluation import Evaluation, Split
+from moopt.study.evaluation import Evaluation, Report, Split
 from moopt.study.outcomes import mistake
 from moopt.study.trials import Trial
+
+
+def ignore_report(trial: Trial, report: Report) -> None:
+    """Take a partial result and do nothing with it."""
 
 
 class Jobs:
@@ -34,10 +38,16 @@ class Jobs:
         """Start a trial."""
         self._trials[self._executor.start(trial, split)] = trial
 
-    def ended(self, seconds: float) -> Iterator[tuple[Trial, Evaluation]]:
+    def ended(
+        self, seconds: float, take: Callable[[Trial, Report], None] = ignore_report
+    ) -> Iterator[tuple[Trial, Evaluation]]:
         """Wait so long at most and yield what has ended, one by one.
 
         Each outcome should be recorded before the next is asked for.
+
+        Args:
+            seconds: Longest wait.
+            take: Is given the partial results that came meanwhile, those of a trial before its end.
 
         Raises:
             EvaluationError: An evaluator returned what is no mapping to numbers.
@@ -53,6 +63,8 @@ class Jobs:
             except EvaluationError as error:
                 del self._trials[job]
                 raise mistake(trial, error) from error
+            for report in self._executor.reports(job):
+                take(trial, report)
             if evaluation is not None:
                 del self._trials[job]
                 yield trial, evaluation

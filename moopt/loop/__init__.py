@@ -5,11 +5,10 @@ store, so a loop that was killed at any moment goes on where the record ends.
 """
 
 from moopt.loop.optimization import optimize
-from moopt.loop.progress import ENDED_STATES, Ended, Phase, Progress, Run, ignore_progress
+from moopt.loop.progress import Ended, Phase, Progress, Run, ignore_progress
 from moopt.loop.stopping import StopLevel
 
 __all__ = [
-    "ENDED_STATES",
     "Ended",
     "Phase",
     "Progress",

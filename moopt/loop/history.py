@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from moopt.store.drivers import Watch
 from moopt.store.references import with_stored_references
 from moopt.store.store import Store
+from moopt.store.studies import StopRequest
 from moopt.study.study import Study
 from moopt.study.trials import Trial, TrialState
 
@@ -23,9 +24,13 @@ class History:
     """With the references that were inferred by then."""
 
     trials: Sequence[Trial] = ()
+    stop_asked: StopRequest | None = None
+    """What somebody has asked the runs of this study to do since this one began."""
+
+    _first: int | None = None
     _revision: int | None = None
     _watch: Watch = field(default_factory=Watch)
-    _reclaimed: float = -_REREAD_SECONDS
+    _looked: float = -_REREAD_SECONDS
     _read: float = -_REREAD_SECONDS
 
     def changed(self) -> None:
@@ -35,14 +40,17 @@ class History:
     def catch_up(self, *, now: bool = False) -> None:
         """Read the record again where it has changed, or may have."""
         if now or time.monotonic() - self._read >= _REREAD_SECONDS:
-            self._reclaim()
+            self._look_around()
             self._take_in_changes()
             self._read = time.monotonic()
 
-    def _reclaim(self) -> None:
-        if time.monotonic() - self._reclaimed >= _REREAD_SECONDS:
+    def _look_around(self) -> None:
+        if time.monotonic() - self._looked >= _REREAD_SECONDS:
             self.store.reclaim(self.study.name, self._watch)
-            self._reclaimed = time.monotonic()
+            if self._first is None:
+                self._first = self.store.revision(self.study.name)
+            self.stop_asked = self.store.stop_asked(self.study.name, since=self._first)
+            self._looked = time.monotonic()
 
     def _take_in_changes(self) -> None:
         revision, changed = self.store.changed(self.study.name, since=self._revision)

@@ -16,7 +16,6 @@ from moopt.loop.stopping import StopLevel, Stopping, go_on, stopped_by_signals
 from moopt.protocols import Executor, Sampler
 from moopt.samplers.proposer import Proposer
 from moopt.samplers.registry import sampler_named
-from moopt.store.heartbeat import Heartbeat
 from moopt.store.store import Store
 from moopt.study.evaluation import Evaluator
 from moopt.study.study import Study
@@ -80,15 +79,22 @@ def optimize(
             book, History(book, study), Jobs(place), trials, time_limit, observe, stopping
         )
         search = Search(session, stack.enter_context(closing(Proposer(chosen, seed))))
-        stack.enter_context(Heartbeat(book, session.driver, study.name, session.jobs.capacity))
+        stack.enter_context(session.heartbeat())
         stack.enter_context(stopped_by_signals(stopping, session.tell))
-        try:
-            ended = search.run()
-            measures = held_out is not None and ended is not Ended.INTERRUPTED
-            if measures and not measure_front(session):
-                ended = Ended.INTERRUPTED
-        except KeyboardInterrupt:
-            ended = Ended.TERMINATED if stopping.terminated else Ended.INTERRUPTED
-        finally:
-            search.leave()
+        ended = _run(search, measures=held_out is not None)
         return Run(front_of(session.history.study, book.trials(study.name)), ended)
+
+
+def _run(search: Search, *, measures: bool) -> Ended:
+    """Search, measure the front on held-out data where that is wanted, and say why it ended."""
+    session = search.session
+    try:
+        ended = search.run()
+        if measures and ended is not Ended.INTERRUPTED and not measure_front(session):
+            return Ended.INTERRUPTED
+    except KeyboardInterrupt:
+        return Ended.TERMINATED if session.stopping.terminated else Ended.INTERRUPTED
+    else:
+        return ended
+    finally:
+        search.leave()

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from moopt.front.front import Front
 from moopt.loop.stopping import StopLevel
 from moopt.study.study import Study
-from moopt.study.trials import Trial, TrialState
-
-ENDED_STATES = frozenset({TrialState.COMPLETED, TrialState.FAILED, TrialState.STOPPED})
+from moopt.study.trials import Trial
 
 
 class Ended(enum.Enum):

@@ -5,13 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from moopt.errors import MooptError, StateError
-from moopt.loop.progress import ENDED_STATES, Ended, Phase
+from moopt.loop.progress import Ended, Phase
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.loop.stopping import StopLevel
 from moopt.samplers.proposer import Proposer
-from moopt.store.recording import record
-from moopt.study.evaluation import Split
-from moopt.study.trials import Trial, TrialState
+from moopt.store.recording import record, record_report
+from moopt.study.evaluation import Report, Split
+from moopt.study.trials import ENDED_STATES, Trial, TrialState
 
 _BRIEF_SECONDS = 0.02
 """Longest wait for the search before a run looks whether a trial has ended."""
@@ -139,11 +139,14 @@ class Search:
             session.start_job(started, Split.SEARCH)
         session.history.changed()
 
+    def _keep(self, trial: Trial, report: Report) -> None:
+        record_report(self.session.store, self.session.history.study, trial, report)
+
     def _record_ended(self, seconds: float) -> bool:
         """Wait so long at most, record what has ended, and say whether anything has."""
         session = self.session
         any_ended = False
-        for trial, evaluation in session.jobs.ended(seconds):
+        for trial, evaluation in session.jobs.ended(seconds, self._keep):
             any_ended = True
             session.history.changed()
             record(session.store, session.history.study, trial, evaluation)

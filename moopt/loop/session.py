@@ -9,12 +9,22 @@ from moopt.loop.history import History
 from moopt.loop.progress import Phase, Progress
 from moopt.loop.stopping import StopLevel, Stopping
 from moopt.store.drivers import Driver, new_driver
+from moopt.store.heartbeat import Heartbeat
 from moopt.store.store import Store
+from moopt.store.studies import StopRequest
 from moopt.study.evaluation import Split
 from moopt.study.trials import Trial
 
 POLL_SECONDS = 1.0
 """Longest wait before a run looks around again."""
+
+
+_LEVELS = {
+    None: StopLevel.GO_ON,
+    StopRequest.WHEN_TRIALS_END: StopLevel.DRAIN,
+    StopRequest.AT_ONCE: StopLevel.STOP,
+}
+"""What a request in the store means for a run."""
 
 
 @dataclass
@@ -38,6 +48,11 @@ class Session:
     _starting: int = 0
     _is_telling: bool = False
 
+    def heartbeat(self) -> Heartbeat:
+        """Return what says that this run lives, once it is entered."""
+        name, workers = self.history.study.name, self.jobs.capacity
+        return Heartbeat(self.store, self.driver, name, workers, target=self.target)
+
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
@@ -51,6 +66,7 @@ class Session:
     def level(self) -> StopLevel:
         """Return how urgently the run is to end, and tell the observer when that has changed."""
         before = self.stopping.latest
+        self.stopping.raise_to(_LEVELS[self.history.stop_asked])
         level = self.stopping.level()
         if level is not before:
             self.tell()

@@ -1,5 +1,6 @@
 """The drivers of the studies in a database: who entered, who beats, who left."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
@@ -14,6 +15,20 @@ from moopt.store.tables import DriverRow, TrialRow
 from moopt.study.trials import TrialState
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A driver that runs trials of a study, as far as is known."""
+
+    driver: Driver
+    workers: int
+    target: int | None
+    """Trials that the study is to have in the end. None: not known."""
+
+    entered: datetime
+    seen: datetime
+    """When it last said that it lives, by its own clock."""
+
+
 class Attendance:
     """Keeps who runs trials.
 
@@ -24,8 +39,14 @@ class Attendance:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enter(self, driver: Driver, study: str, *, workers: int) -> None:
+    def enter(self, driver: Driver, study: str, *, workers: int, target: int | None = None) -> None:
         """Enter a driver that is about to run trials of a study.
+
+        Args:
+            driver: Who.
+            study: Of which.
+            workers: How many trials it runs at once.
+            target: How many trials the study is to have in the end. None: not known.
 
         Raises:
             SelectionError: There is no study of that name.
@@ -42,6 +63,7 @@ class Attendance:
                     process_started=driver.process_started,
                     beats=0,
                     workers=workers,
+                    target=target,
                     entered=now,
                     seen=now,
                 )
@@ -77,8 +99,8 @@ class Attendance:
 
         return self._database.write_again(work)
 
-    def present(self, study: str) -> list[str]:
-        """Return the names of the drivers of a study that have not left and are not known dead.
+    def present(self, study: str) -> list[Presence]:
+        """Return the drivers of a study that have not left and are not known dead.
 
         Raises:
             SelectionError: There is no study of that name.
@@ -94,8 +116,11 @@ class Attendance:
                 )
             )
 
-        found = [_beats(row).driver for row in self._database.read(work)]
-        return [driver.name for driver in found if driver is not None and not is_gone(driver)]
+        found = [
+            Presence(_driver(row), row.workers, row.target, row.entered, row.seen)
+            for row in self._database.read(work)
+        ]
+        return [each for each in found if not is_gone(each.driver)]
 
     def holders(self, study: str) -> dict[str, Beats]:
         """Return the drivers that hold trials of a study, by name.
@@ -127,5 +152,8 @@ class Attendance:
 def _beats(row: DriverRow | None) -> Beats:
     if row is None:
         return Beats(None, 0, left=False)
-    driver = Driver(row.name, row.machine, row.process, row.process_started)
-    return Beats(driver, row.beats, left=row.left is not None)
+    return Beats(_driver(row), row.beats, left=row.left is not None)
+
+
+def _driver(row: DriverRow) -> Driver:
+    return Driver(row.name, row.machine, row.process, row.process_started)

@@ -141,5 +141,5 @@ def _event(row: EventRow) -> Event:
 
 def numbers_text(numbers: Sequence[int]) -> str:
     """Return numbers of trials for reading, the first ones of many."""
-    shown = ", ".join(map(str, numbers[:10]))
+    shown = ", ".join(map(str, sorted(numbers)[:10]))
     return shown if len(numbers) <= 10 else f"{shown} and {len(numbers) - 10} more"

@@ -24,6 +24,7 @@ class Heartbeat:
         driver: Who.
         study: Whose trials it runs.
         workers: How many trials it runs at once.
+        target: How many trials the study is to have in the end. None: not known.
         interval_seconds: Between two beats.
     """
 
@@ -34,18 +35,22 @@ class Heartbeat:
         study: str,
         workers: int = 1,
         *,
+        target: int | None = None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._store = store
         self._driver = driver
         self._study = study
         self._workers = workers
+        self._target = target
         self._interval = interval_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="moopt heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
-        self._store.drivers.enter(self._driver, self._study, workers=self._workers)
+        self._store.drivers.enter(
+            self._driver, self._study, workers=self._workers, target=self._target
+        )
         self._thread.start()
         return self
 

@@ -219,6 +219,9 @@ class DriverRow(Table):
     """Goes up while the driver lives. Others watch it by clocks of their own."""
 
     workers: Mapped[int]
+    target: Mapped[int | None]
+    """Trials that it wants the study to have in the end. NULL: nobody said."""
+
     entered: Mapped[datetime] = mapped_column(UtcDateTime)
     seen: Mapped[datetime] = mapped_column(UtcDateTime)
     """When it last beat, by its own clock. For people only."""

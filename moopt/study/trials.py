@@ -23,6 +23,10 @@ class TrialState(enum.Enum):
     CANCELLED = "cancelled"
 
 
+ENDED_STATES = frozenset({TrialState.COMPLETED, TrialState.FAILED, TrialState.STOPPED})
+"""Trials in one of these count: a run that is to have so many has so many of them."""
+
+
 class FailureKind(enum.Enum):
     """Whose fault a failure was. Only the candidate's own teach the search."""
 

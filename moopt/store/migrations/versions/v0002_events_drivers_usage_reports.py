@@ -99,6 +99,7 @@ def _create_drivers() -> None:
         sa.Column("process_started", sa.Double),
         sa.Column("beats", sa.Integer, nullable=False),
         sa.Column("workers", sa.Integer, nullable=False),
+        sa.Column("target", sa.Integer),
         sa.Column("entered", MOMENT, nullable=False),
         sa.Column("seen", MOMENT, nullable=False),
         sa.Column("left", MOMENT),
