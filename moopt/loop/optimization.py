@@ -66,12 +66,9 @@ def optimize(
     chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler
     with ExitStack() as stack:
         book = store or stack.enter_context(Store("sqlite://"))
+        folder = Path(directory) / study.name
         place = executor or stack.enter_context(
-            closing(
-                InProcessExecutor(
-                    evaluate, held_out=held_out, directory=Path(directory) / study.name
-                )
-            )
+            closing(InProcessExecutor(evaluate, held_out=held_out, directory=folder))
         )
         book.register(study)
         stopping = Stopping(stop)
