@@ -26,6 +26,9 @@ class Search:
     exhausted: bool = False
     """The sampler knows no further candidate."""
 
+    starts: bool = False
+    """Further trials may be started."""
+
     starved: bool = False
     """A worker is free and there is no candidate for it."""
 
@@ -39,28 +42,28 @@ class Search:
         while True:
             session.catch_up()
             level = session.level()
-            starts = level is StopLevel.GO_ON and not session.is_late
+            self.starts = level is StopLevel.GO_ON and not session.is_late
             if not jobs and session.history.count(ENDED_STATES) >= session.target:
                 return Ended.DONE
             if level is StopLevel.STOP or (not jobs and level is StopLevel.DRAIN):
                 return Ended.INTERRUPTED
-            if not jobs and not starts:
+            if not jobs and not self.starts:
                 return Ended.TIME_LIMIT
-            if starts and self._fill():
+            if self.starts and self._fill():
                 continue
             unended = session.history.count({TrialState.PROPOSED, TrialState.RUNNING})
             if self.exhausted and not jobs and not unended:
                 return Ended.EXHAUSTED
             if self._record_ended(0.0):
                 continue
-            if starts and self.starved:
+            if self.starts and self.starved:
                 self._await_candidate()
             else:
                 self._record_ended(POLL_SECONDS)
 
     def leave(self) -> None:
         """Record what has ended, stop the rest and hand it back."""
-        session = self.session
+        session, self.starts = self.session, False
         # On the way out, an outcome that cannot be recorded is one to be measured again.
         with suppress(MooptError):
             if session.phase is Phase.SEARCH:
@@ -82,7 +85,7 @@ class Search:
 
     def _start_new(self, room: int) -> bool:
         """Start candidates that are ready, and say whether there were any."""
-        if not self.starved:
+        if room < 1 or self.exhausted:
             return False
         session, history = self.session, self.session.history
         candidates = self.proposer.take(
@@ -147,7 +150,21 @@ class Search:
         session = self.session
         any_ended = False
         for trial, evaluation in session.jobs.ended(seconds, self._keep):
-            any_ended = True
-            session.history.changed()
-            record(session.store, session.history.study, trial, evaluation)
+            try:
+                # A candidate that is ready need not wait until the outcome is recorded.
+                if not any_ended:
+                    self._start_ready()
+            finally:
+                any_ended = True
+                session.history.changed()
+                record(session.store, session.history.study, trial, evaluation)
         return any_ended
+
+    def _start_ready(self) -> None:
+        """Start a candidate that is ready where a trial has ended just now."""
+        session, history = self.session, self.session.history
+        counted = ENDED_STATES | {TrialState.PROPOSED, TrialState.RUNNING}
+        room = min(1, session.jobs.free, session.target - history.count(counted))
+        goes_on = session.stopping.latest is StopLevel.GO_ON and not session.is_late
+        if self.starts and goes_on and not history.count({TrialState.PROPOSED}):
+            self._start_new(room)

@@ -15,20 +15,24 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, median
 
 from moopt.protocols import Sampler
 from moopt.samplers.history import key, tried_parameters
-from moopt.samplers.starting_points import next_candidates
+from moopt.samplers.starting_points import announced, next_candidates
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 
-SHORTAGE = 0.1
-"""How many workers may wait for the search on average. With two that is 5 % of their time: knowing
-one result more saves about as much."""
+WORTH = 0.1
+"""What one more candidate in advance has to save, in workers that would wait for the search. With
+two workers that is 5 % of their time, about what it costs to know one result less."""
 
-_RECENT = 12
+RECENT = 12
 """Proposals whose mean time tells how long the next one takes."""
+
+_INSTANT = 1e-6
+"""Seconds: no trial is shorter than that."""
 
 _LATEST = 100
 """Trials whose median duration tells how long the next one takes."""
@@ -81,7 +85,7 @@ class Proposer:
         """The order to which the sampler knew no further candidate."""
 
         self._ready: list[_Made] = []
-        self._seconds: deque[float] = deque(maxlen=_RECENT)
+        self._seconds: deque[float] = deque(maxlen=RECENT)
         self._error: BaseException | None = None
         self._is_making = False
         self._closed = False
@@ -205,13 +209,13 @@ class Proposer:
                     order = self._order
                     if self._closed or order is None:
                         return
-                    announced = [_announced(each.candidate) for each in self._ready]
+                    pending = [announced(each.candidate) for each in self._ready]
                     self._is_making = True
-                self._make(order, announced)
+                self._make(order, pending)
 
-    def _make(self, order: _Order, announced: Sequence[Trial]) -> None:
+    def _make(self, order: _Order, pending: Sequence[Trial]) -> None:
         began = time.monotonic()
-        known = [*order.trials, *announced]
+        known = [*order.trials, *pending]
         try:
             candidates = next_candidates(self._sampler, order.study, known, 1, self.seed)
         # A sampler may be foreign code; whatever it raises belongs to whoever waits for it.
@@ -234,25 +238,40 @@ class Proposer:
 
 
 def stock(workers: int, seconds: Sequence[float], typical: float) -> int:
-    """Return how many candidates to have ready, so that workers seldom wait for the search.
-
-    Proposals that take a share ρ of the time between two ends of trials are a queue, in which n
-    and more orders are open for a share ρⁿ of the time. Of a stock of s that leaves ρˢ⁺¹ / (1 - ρ)
-    workers waiting on average.
+    """Return how many candidates to have ready: as many as each save more than they cost.
 
     Args:
         workers: How many trials run at once.
         seconds: That the last proposals took.
         typical: Seconds of a trial.
     """
-    if workers < 2 or not seconds:
+    if workers < 2 or not seconds or math.isinf(typical):
         return 0
-    share = fmean(seconds) * workers / typical if typical > 0 else math.inf
-    most = workers
-    for count in range(most):
-        if share < 1 and share ** (count + 1) <= SHORTAGE * (1 - share):
-            return count
-    return most
+    ratio = fmean(seconds) / max(typical, _INSTANT)
+    wait = [waiting(workers, count, ratio) for count in range(workers + 1)]
+    savings = (less - more for less, more in pairwise(wait))
+    return next((count for count, saved in enumerate(savings) if saved < WORTH), workers)
+
+
+def waiting(workers: int, stock: int, ratio: float) -> float:
+    """Return how many workers wait for the search on average.
+
+    Workers, and candidates in stock, are machines and spares, and the search is the one who repairs
+    them: n orders are open with a probability that follows from that of n - 1.
+
+    Source: Taylor and Jackson, "An application of the birth and death process to the provision of
+    spare machines", Operational Research Quarterly 5 (1954).
+
+    Args:
+        workers: How many trials run at once.
+        stock: How many candidates there are when no order is open.
+        ratio: Time of a proposal over that of a trial.
+    """
+    chances = [1.0]
+    for still in range(workers + stock, 0, -1):
+        chances.append(chances[-1] * ratio * min(workers, still))
+    short = sum((n - stock) * chance for n, chance in enumerate(chances) if n > stock)
+    return short / sum(chances)
 
 
 def typical_seconds(trials: Sequence[Trial]) -> float:
@@ -267,15 +286,3 @@ def typical_seconds(trials: Sequence[Trial]) -> float:
 
 def _ended(trials: Sequence[Trial]) -> int:
     return sum(trial.ended is not None for trial in trials)
-
-
-def _announced(candidate: Candidate) -> Trial:
-    """Return a candidate that is ready as the trial that it will be."""
-    return Trial(
-        -1,
-        candidate.parameters,
-        state=TrialState.PROPOSED,
-        fidelity=candidate.fidelity,
-        sampler=candidate.sampler,
-        notes=candidate.notes,
-    )

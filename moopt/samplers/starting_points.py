@@ -15,14 +15,17 @@ def next_candidates(
     first = starting_points(study, trials, count)
     if len(first) == count:
         return first
-    announced = [
-        Trial(
-            -1 - index,
-            candidate.parameters,
-            state=TrialState.PROPOSED,
-            fidelity=candidate.fidelity,
-            sampler=candidate.sampler,
-        )
-        for index, candidate in enumerate(first)
-    ]
-    return first + sampler.propose(study, [*trials, *announced], count - len(first), seed)
+    known = [*trials, *map(announced, first)]
+    return first + sampler.propose(study, known, count - len(first), seed)
+
+
+def announced(candidate: Candidate) -> Trial:
+    """Return a candidate as the trial that it will be, which has no number yet."""
+    return Trial(
+        -1,
+        candidate.parameters,
+        state=TrialState.PROPOSED,
+        fidelity=candidate.fidelity,
+        sampler=candidate.sampler,
+        notes=candidate.notes,
+    )

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from moopt.samplers.bayesian import BayesianSampler
-from moopt.samplers.proposer import Proposer, stock, typical_seconds
+from moopt.samplers.proposer import Proposer, stock, typical_seconds, waiting
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.study.objectives import Maximize, Minimize, Objective
 from moopt.study.parameters import Categorical, Continuous
@@ -304,22 +304,30 @@ def test_a_thread_proposes_what_the_sampler_does_and_leaves_torch_as_it_was() ->
 @pytest.mark.parametrize(
     ("workers", "proposal", "trial", "expected"),
     [
-        # With a share of 0.2, 0.25 workers wait without a stock, and 0.05 with one candidate.
+        # Two workers lose 9.8 % of their time, 1.9 % with one candidate, 0.4 % with two.
         (2, 0.1, 1.0, 1),
-        (8, 0.1, 4.0, 1),
-        # 0.4: 0.667, 0.267, 0.107 and 0.043 workers wait.
-        (8, 0.2, 4.0, 3),
-        # 0.09: 0.099 workers wait.
-        (8, 0.09, 8.0, 0),
-        (2, 5.0, 1.0, 2),
+        # 5.0 % and 0.5 %: less than one result is worth.
+        (2, 0.05, 1.0, 0),
+        # Eight lose 6.7 %, 2.6 %, 1.0 %, 0.4 %.
+        (8, 0.2, 4.0, 2),
+        (8, 0.05, 4.0, 0),
+        # The search cannot keep up, whatever there is in advance.
+        (2, 5.0, 1.0, 0),
         (1, 5.0, 1.0, 0),
         (8, 0.1, math.inf, 0),
     ],
 )
-def test_the_stock_is_the_smallest_with_which_workers_seldom_wait(
+def test_a_stock_grows_as_long_as_it_saves_more_than_a_result_is_worth(
     workers: int, proposal: float, trial: float, expected: int
 ) -> None:
     assert stock(workers, [proposal], trial) == expected
+
+
+def test_waiting_workers_follow_from_the_balance_of_trials_and_proposals() -> None:
+    # One worker, proposals as long as trials: it runs and waits half of the time. With a spare
+    # candidate 0, 1 or 2 orders are open for a third of the time each, and it waits at 2.
+    assert waiting(1, 0, 1.0) == pytest.approx(1 / 2)
+    assert waiting(1, 1, 1.0) == pytest.approx(1 / 3)
 
 
 def test_the_time_of_a_trial_is_the_median_of_the_latest() -> None:
