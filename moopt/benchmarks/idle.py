@@ -21,7 +21,7 @@ from rich.console import Console
 from moopt.benchmarks import waiting
 from moopt.benchmarks.waiting import SECONDS_VARIABLE, evaluate, evaluation_seconds, study
 from moopt.executors.local import LocalExecutor
-from moopt.loop import optimize
+from moopt.loop import Ended, optimize
 from moopt.protocols import Executor
 from moopt.store.store import Store
 from moopt.study.trials import Trial
@@ -122,6 +122,7 @@ def idle(
 
     Raises:
         SelectionError: There is no sampler of that name.
+        KeyboardInterrupt: The run was stopped, so there is nothing to tell.
     """
     # Workers take the environment over when they start.
     os.environ[SECONDS_VARIABLE] = seconds
@@ -131,7 +132,7 @@ def idle(
         with closing(made) as place, Store(f"{folder}/moopt.db") as store:
             start_up = time.monotonic() - created + _warm_up(place, seconds)
             began = time.process_time()
-            optimize(
+            run = optimize(
                 study,
                 evaluate,
                 trials=trials,
@@ -140,6 +141,8 @@ def idle(
                 store=store,
                 seed=seed,
             )
+            if run.ended is not Ended.DONE:
+                raise KeyboardInterrupt
             cpu_seconds = time.process_time() - began
             history = store.trials(study.name)
     jobs = tuple(_job(trial, seconds) for trial in history)
