@@ -22,7 +22,7 @@ from moopt.benchmarks import waiting
 from moopt.benchmarks.waiting import SECONDS_VARIABLE, evaluate, evaluation_seconds, study
 from moopt.executors.local import LocalExecutor
 from moopt.executors.optional import ray_executor
-from moopt.loop import optimize
+from moopt.loop import Ended, optimize
 from moopt.protocols import Executor
 from moopt.store.store import Store
 from moopt.study.trials import Trial
@@ -139,6 +139,7 @@ def idle(
 
     Raises:
         SelectionError: There is no sampler of that name.
+        KeyboardInterrupt: The run was stopped, so there is nothing to tell.
     """
     # Workers take the environment over when they start.
     os.environ[SECONDS_VARIABLE] = seconds
@@ -148,7 +149,7 @@ def idle(
         with closing(made) as place, Store(f"{folder}/moopt.db") as store:
             start_up = time.monotonic() - created + _warm_up(place, seconds)
             began = time.process_time()
-            optimize(
+            run = optimize(
                 study,
                 evaluate,
                 trials=trials,
@@ -157,6 +158,8 @@ def idle(
                 store=store,
                 seed=seed,
             )
+            if run.ended is not Ended.DONE:
+                raise KeyboardInterrupt
             cpu_seconds = time.process_time() - began
             history = store.trials(study.name)
     jobs = tuple(_job(trial, seconds) for trial in history)
