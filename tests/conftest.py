@@ -5,9 +5,15 @@ their own words, which is what their tests look at.
 """
 
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+
+from moopt.benchmarks.postgres import PostgresServer
+from moopt.errors import MissingDependencyError, StoreError
 
 # A job in the background starts with Ctrl-C ignored, and so would every program it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,3 +35,35 @@ install_import_hook(
     ],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server for all tests of this process that want one. It syncs nothing to disk."""
+    try:
+        server = PostgresServer(durable=False)
+    except (MissingDependencyError, StoreError) as error:
+        pytest.skip(f"no PostgreSQL: {error}")
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _postgres_database(postgres: PostgresServer) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer, _postgres_database: str) -> str:
+    """An empty database of PostgreSQL."""
+    postgres.empty(_postgres_database)
+    return _postgres_database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: a file of SQLite, then one of PostgreSQL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "moopt.db")
+    url: str = request.getfixturevalue("postgres_url")
+    return url
