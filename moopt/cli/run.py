@@ -18,6 +18,7 @@ from moopt.cli.run_options import (
     ExecutorName,
     ExecutorOption,
     GpusOption,
+    LeaseOption,
     MemoryLimitOption,
     SamplerOption,
     SeedOption,
@@ -35,6 +36,7 @@ from moopt.executors.local import LocalExecutor
 from moopt.loop import Ended, Run, optimize
 from moopt.protocols import Executor
 from moopt.samplers.registry import sampler_named
+from moopt.store.drivers import LEASE_SECONDS
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile
 from moopt.study.trials import ENDED_STATES, Trial
@@ -61,6 +63,7 @@ def run(
     trial_timeout: TrialTimeoutOption = None,
     cpus_per_trial: CpusOption = None,
     memory_limit: MemoryLimitOption = None,
+    lease: LeaseOption = LEASE_SECONDS,
     accept_changes: AcceptChangesOption = False,
 ) -> None:
     """Search a study until it has its trials, and show its front.
@@ -80,6 +83,7 @@ def run(
         memory_limit=None
         if memory_limit is None
         else size_in_bytes(memory_limit, "--memory-limit"),
+        lease=lease,
     )
     place.check()
     with Store(store) as opened:
@@ -98,6 +102,7 @@ def run(
                     store=opened,
                     seed=seed,
                     time_limit=time_limit,
+                    lease_seconds=lease,
                     observe=shown.search,
                 )
         recorded = opened.trials(file.study.name)
@@ -116,6 +121,9 @@ class Place:
     cpus_per_trial: int | None
     memory_limit: int | None
     """In bytes."""
+
+    lease: float
+    """Seconds."""
 
     def check(self) -> None:
         """Refuse what an executor cannot do.
@@ -161,6 +169,7 @@ class Place:
             threads=threads,
             timeout=self.timeout,
             memory_limit=self.memory_limit,
+            lease=self.lease,
         )
 
 
