@@ -13,7 +13,7 @@ TRIALS := 40
 WORKERS := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fmt lint check test docs bench bench-speed bench-quality clean
+.PHONY: help setup demo fmt lint check test docs bench bench-speed bench-quality bench-chaos clean
 
 help:  ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
@@ -79,6 +79,10 @@ bench-speed: .venv/ready  ## CPU seconds and memory of a proposal, beside Optuna
 bench-quality: .venv/ready  ## hypervolume on problems with known fronts, beside random search
 	$(BIN)/python -m moopt.benchmarks.quality --seeds 10 --first-seed 1000 --samplers bayesian,random --to bench/quality \
 		--problems zdt1,dtlz2,branin_currin,vehicle_safety,noisy_branin_currin
+
+bench-chaos: .venv/ready  ## 200 kills of drivers and workers on each database, and what the record is worth then
+	$(BIN)/python -m moopt.benchmarks.chaos --kills 200 --store sqlite --seed 1
+	$(BIN)/python -m moopt.benchmarks.chaos --kills 200 --store postgres --seed 3
 
 clean:  ## remove what the targets made, but not .venv
 	rm -rf $(DEMO) bench docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis

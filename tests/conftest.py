@@ -6,11 +6,14 @@ their own words, which is what their tests look at.
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+from moopt.benchmarks.postgres import PostgresServer
+from moopt.errors import MissingDependencyError, StoreError
 from tests.executors.ray_nodes import RayNodes, two_raylets
 
 # A job in the background starts with Ctrl-C ignored, and so would every program it starts.
@@ -43,3 +46,35 @@ def ray_cluster() -> Iterator[RayNodes]:
         for name, value in cluster.environment.items():
             patch.setenv(name, value)
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server for all tests of this process that want one. It syncs nothing to disk."""
+    try:
+        server = PostgresServer(durable=False)
+    except (MissingDependencyError, StoreError) as error:
+        pytest.skip(f"no PostgreSQL: {error}")
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _postgres_database(postgres: PostgresServer) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer, _postgres_database: str) -> str:
+    """An empty database of PostgreSQL."""
+    postgres.empty(_postgres_database)
+    return _postgres_database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: a file of SQLite, then one of PostgreSQL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "moopt.db")
+    url: str = request.getfixturevalue("postgres_url")
+    return url

@@ -63,9 +63,10 @@ def always(outcome: Mapping[str, Raw]) -> Evaluator:
     return returning
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store("sqlite://") as opened:
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    url = "sqlite://" if request.param == "memory" else request.getfixturevalue("postgres_url")
+    with Store(url) as opened:
         yield opened
 
 

@@ -18,6 +18,7 @@ from moopt.cli.run_options import (
     ExecutorName,
     ExecutorOption,
     GpusOption,
+    LeaseOption,
     MemoryLimitOption,
     RayAddressOption,
     RayWaitOption,
@@ -38,6 +39,7 @@ from moopt.executors.optional import ray_executor
 from moopt.loop import Ended, Run, optimize
 from moopt.protocols import Executor
 from moopt.samplers.registry import sampler_named
+from moopt.store.drivers import LEASE_SECONDS
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile
 from moopt.study.trials import ENDED_STATES, Trial
@@ -66,6 +68,7 @@ def run(
     ray_wait: RayWaitOption = None,
     cpus_per_trial: CpusOption = None,
     memory_limit: MemoryLimitOption = None,
+    lease: LeaseOption = LEASE_SECONDS,
     accept_changes: AcceptChangesOption = False,
 ) -> None:
     """Search a study until it has its trials, and show its front.
@@ -87,6 +90,7 @@ def run(
         else size_in_bytes(memory_limit, "--memory-limit"),
         ray_address=ray_address,
         ray_wait=ray_wait,
+        lease=lease,
     )
     place.check()
     with Store(store) as opened:
@@ -105,6 +109,7 @@ def run(
                     store=opened,
                     seed=seed,
                     time_limit=time_limit,
+                    lease_seconds=lease,
                     observe=shown.search,
                 )
         recorded = opened.trials(file.study.name)
@@ -125,6 +130,9 @@ class Place:
     """In bytes."""
     ray_address: str | None
     ray_wait: float | None
+
+    lease: float
+    """Seconds."""
 
     def check(self) -> None:
         """Refuse what an executor cannot do.
@@ -190,6 +198,7 @@ class Place:
             threads=threads,
             timeout=self.timeout,
             memory_limit=self.memory_limit,
+            lease=self.lease,
         )
 
 

@@ -124,6 +124,17 @@ MemoryLimitOption = Annotated[
     ),
 ]
 
+LeaseOption = Annotated[
+    float,
+    typer.Option(
+        "--lease",
+        metavar="SECONDS",
+        min=1.0,
+        help="After so long a run that says nothing, or a worker that is stopped, loses its trials "
+        "to others. The same for all runs of a study.",
+    ),
+]
+
 AcceptChangesOption = Annotated[
     bool,
     typer.Option(

@@ -29,6 +29,9 @@ from moopt.study.trials import Failure, FailureCause, FailureKind, Trial
 MAX_FAILED_STARTS = 3
 """How many workers in a row may die before they begin a trial."""
 
+MAX_KILLED_STARTS = 10
+"""How many, if somebody kills them: then it is hardly the study file."""
+
 LEASE_SECONDS = 60.0
 """How long a worker may be stopped."""
 
@@ -243,7 +246,10 @@ class LocalExecutor:
             self._ended[task.name] = Evaluation(failure)
         elif task is not None or not worker.ready:
             self._failed_starts += 1
-            if self._failed_starts >= MAX_FAILED_STARTS and self._broken is None:
+            most = MAX_FAILED_STARTS
+            if failure.cause is FailureCause.WORKER_KILLED:
+                most = MAX_KILLED_STARTS
+            if self._failed_starts >= most and self._broken is None:
                 self._broken = (
                     f"{self._failed_starts} workers in a row died before they began a trial of "
                     f"{self._study_file}; {failure.message}"

@@ -23,13 +23,15 @@ class History:
     study: Study
     """With the references that were inferred by then."""
 
+    watch: Watch = field(default_factory=Watch)
+    """On the drivers that hold trials."""
+
     trials: Sequence[Trial] = ()
     stop_asked: StopRequest | None = None
     """What somebody has asked the runs of this study to do since this one began."""
 
     _first: int | None = None
     _revision: int | None = None
-    _watch: Watch = field(default_factory=Watch)
     _looked: float = -_REREAD_SECONDS
     _read: float = -_REREAD_SECONDS
 
@@ -46,7 +48,7 @@ class History:
 
     def _look_around(self) -> None:
         if time.monotonic() - self._looked >= _REREAD_SECONDS:
-            self.store.reclaim(self.study.name, self._watch)
+            self.store.reclaim(self.study.name, self.watch)
             if self._first is None:
                 self._first = self.store.revision(self.study.name)
             self.stop_asked = self.store.stop_asked(self.study.name, since=self._first)

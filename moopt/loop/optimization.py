@@ -16,6 +16,7 @@ from moopt.loop.stopping import StopLevel, Stopping, go_on, stopped_by_signals
 from moopt.protocols import Executor, Sampler
 from moopt.samplers.proposer import Proposer
 from moopt.samplers.registry import sampler_named
+from moopt.store.drivers import LEASE_SECONDS, Watch
 from moopt.store.store import Store
 from moopt.study.evaluation import Evaluator
 from moopt.study.study import Study
@@ -33,6 +34,7 @@ def optimize(
     directory: Path | str = "moopt_trials",
     seed: int = 0,
     time_limit: float | None = None,
+    lease_seconds: float = LEASE_SECONDS,
     observe: Callable[[Progress], None] = ignore_progress,
     stop: Callable[[], StopLevel] = go_on,
 ) -> Run:
@@ -54,6 +56,7 @@ def optimize(
         directory: Folder for the folders of the trials, used where no executor is given.
         seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which no further trial is started. None: no limit.
+        lease_seconds: How long a silent driver keeps its trials; equal for all that share a study.
         observe: Called whenever something changed, and once a second.
         stop: Says how urgently the run is to end; asked at least once a second while trials run
             elsewhere.
@@ -72,9 +75,8 @@ def optimize(
         )
         book.register(study)
         stopping = Stopping(stop)
-        session = Session(
-            book, History(book, study), Jobs(place), trials, time_limit, observe, stopping
-        )
+        history = History(book, study, Watch(lease_seconds))
+        session = Session(book, history, Jobs(place), trials, time_limit, observe, stopping)
         search = Search(session, stack.enter_context(closing(Proposer(chosen, seed))))
         stack.enter_context(session.heartbeat())
         stack.enter_context(stopped_by_signals(stopping, session.tell))

@@ -6,10 +6,11 @@ from types import TracebackType
 from typing import Self
 
 from moopt.errors import StoreError
-from moopt.store.drivers import Driver
+from moopt.store.drivers import LEASE_SECONDS, Driver
 from moopt.store.store import Store
 
-INTERVAL_SECONDS = 10.0
+BEATS_IN_A_LEASE = 6
+"""So that one that is late, or two that get lost, cost nobody a trial."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Heartbeat:
         workers: int = 1,
         *,
         target: int | None = None,
-        interval_seconds: float = INTERVAL_SECONDS,
+        interval_seconds: float = LEASE_SECONDS / BEATS_IN_A_LEASE,
     ) -> None:
         self._store = store
         self._driver = driver

@@ -51,6 +51,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Prose(TypeDecorator[str]):
+    """Text for people, of whatever origin. What no database takes is written as its escape."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Escape the character 0, which PostgreSQL refuses, and halves of surrogate pairs."""
+        del dialect
+        if value is None:
+            return None
+        return value.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
 class Table(DeclarativeBase):
     """What every table is."""
 
@@ -114,7 +128,7 @@ class TrialRow(Table):
     started: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failure_kind: Mapped[str | None] = mapped_column(String(20))
-    failure_message: Mapped[str | None] = mapped_column(Text)
+    failure_message: Mapped[str | None] = mapped_column(Prose)
     failure_cause: Mapped[str | None] = mapped_column(String(40))
     driver: Mapped[str | None] = mapped_column(String(500))
     """Who runs it. NULL: nobody."""
@@ -196,7 +210,7 @@ class EventRow(Table):
     state: Mapped[str | None] = mapped_column(String(20))
     """Which the trial has from then on. NULL: as before."""
 
-    cause: Mapped[str] = mapped_column(Text)
+    cause: Mapped[str] = mapped_column(Prose)
     driver: Mapped[str | None] = mapped_column(String(500))
     change: Mapped[str | None] = mapped_column(String(40))
     """By which a writer finds out whether a change took place whose answer got lost."""

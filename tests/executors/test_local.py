@@ -162,6 +162,7 @@ def test_closing_ends_busy_workers_too(tmp_path: Path) -> None:
         ("study = 1", "needs to be a moopt.Study"),
         ("import os; os._exit(4)", "3 workers in a row died .* ended with exit code 4"),
         ("import sys; sys.exit('no licence')", "ended with exit code 1: no licence"),
+        ("import os; os.kill(os.getpid(), 9)", "10 workers in a row died .* by SIGKILL"),
     ],
 )
 def test_a_study_file_that_no_worker_can_load_is_said_once(

@@ -46,9 +46,10 @@ OUT_OF_TIME = Failure(FailureKind.TIMEOUT, "took too long", FailureCause.TIMEOUT
 floats = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store("sqlite://") as opened:
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    url = "sqlite://" if request.param == "memory" else request.getfixturevalue("postgres_url")
+    with Store(url) as opened:
         opened.register(STUDY)
         yield opened
 
@@ -122,6 +123,17 @@ def test_a_failed_trial_says_why(store: Store) -> None:
     trial = store.trials("spam")[number]
     assert trial.state is TrialState.FAILED
     assert trial.failure == OUT_OF_TIME
+
+
+def test_a_message_with_characters_that_no_database_takes_is_kept_for_people(store: Store) -> None:
+    number = running(store)
+
+    store.fail("spam", number, Failure(FailureKind.CANDIDATE, "no file 'caf\udce9\0': é"))
+
+    failure = store.trials("spam")[number].failure
+    assert failure is not None
+    assert failure.message == r"no file 'caf\udce9\x00': é"
+    assert store.events("spam")[-1].cause == rf"failed (candidate): {failure.message}"
 
 
 def test_held_out_measurements_stand_beside_those_of_the_search(store: Store) -> None:
@@ -398,19 +410,28 @@ def test_threads_may_share_a_store(store: Store) -> None:
     assert [trial.number for trial in store.trials("spam")] == list(range(40))
 
 
+@pytest.fixture(scope="module", params=["memory", "postgres"])
+def growing(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store that is shared by many examples, each of which adds a trial."""
+    postgres = request.param == "postgres"
+    url = request.getfixturevalue("postgres").new_database() if postgres else "sqlite://"
+    with Store(url) as opened:
+        opened.register(STUDY)
+        yield opened
+
+
 @given(mean=floats, sem=st.none() | floats.map(abs), fidelity=floats)
 def test_numbers_are_stored_as_they_were_measured(
-    mean: float, sem: float | None, fidelity: float
+    growing: Store, mean: float, sem: float | None, fidelity: float
 ) -> None:
-    with Store("sqlite://") as store:
-        store.register(STUDY)
-        store.add("spam", replace(CANDIDATE, fidelity=fidelity), 0)
-        store.start("spam", 0, driver="driver")
-        store.complete("spam", 0, {"accuracy": Measurement(mean, sem)})
+    number = growing.add("spam", replace(CANDIDATE, fidelity=fidelity), 0).number
+    growing.start("spam", number, driver="driver")
+    before = growing.revision("spam")
+    growing.complete("spam", number, {"accuracy": Measurement(mean, sem)})
 
-        trial = store.trials("spam")[0]
-        assert trial.measurements["accuracy"] == Measurement(mean, sem)
-        assert trial.fidelity == fidelity
+    (trial,) = growing.changed("spam", since=before)[1]
+    assert trial.measurements["accuracy"] == Measurement(mean, sem)
+    assert trial.fidelity == fidelity
 
 
 @pytest.mark.parametrize("number", [5e-324, 2.2250738585072009e-308, 0.30000000000000004, 1e308, 3])
@@ -430,22 +451,22 @@ def test_hard_numbers_are_stored_to_the_last_bit(store: Store, number: float) ->
         st.dictionaries(st.sampled_from(["news", "mail"]), floats),
     )
 )
-def test_parameters_keep_their_types(value: Value) -> None:
-    with Store("sqlite://") as store:
-        store.register(STUDY)
+def test_parameters_keep_their_types(growing: Store, value: Value) -> None:
+    before = growing.revision("spam")
 
-        added = store.add("spam", Candidate({"rate": value}), 0)
+    added = growing.add("spam", Candidate({"rate": value}), 0)
 
-        assert repr(store.trials("spam")[0].parameters) == repr(added.parameters)
-        assert repr(added.parameters) == repr({"rate": value})
+    (trial,) = growing.changed("spam", since=before)[1]
+    assert repr(trial.parameters) == repr(added.parameters)
+    assert repr(added.parameters) == repr({"rate": value})
 
 
-def test_a_store_on_disk_keeps_what_it_has(tmp_path: Path) -> None:
-    with Store(str(tmp_path / "moopt.db")) as store:
+def test_a_store_keeps_what_it_has_when_it_is_closed(store_url: str) -> None:
+    with Store(store_url) as store:
         store.register(STUDY)
         completed(store)
 
-    with Store(f"sqlite:///{tmp_path}/moopt.db") as again:
+    with Store(store_url) as again:
         assert again.studies() == ["spam"]
         assert again.trials("spam")[0].state is TrialState.COMPLETED
 

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from moopt.store.drivers import Watch, is_gone, new_driver
 from moopt.store.store import Store
@@ -36,25 +35,23 @@ with Store(sys.argv[1]) as store:
 """
 
 
-def test_processes_that_add_at_once_never_share_a_number(tmp_path: Path) -> None:
-    path = str(tmp_path / "moopt.db")
-    command = [sys.executable, "-c", ADD_TRIALS, path]
+def test_processes_that_add_at_once_never_share_a_number(store_url: str) -> None:
+    command = [sys.executable, "-c", ADD_TRIALS, store_url]
     processes = [subprocess.Popen([*command, name]) for name in ("a", "b", "c")]
 
     assert [process.wait(60) for process in processes] == [0, 0, 0]
-    with Store(path) as store:
+    with Store(store_url) as store:
         trials = store.trials("spam")
     assert [trial.number for trial in trials] == list(range(75))
     assert sorted(trial.sampler for trial in trials) == ["a"] * 25 + ["b"] * 25 + ["c"] * 25
     assert {trial.state for trial in trials} == {TrialState.COMPLETED}
 
 
-def test_the_trials_of_a_dead_process_of_this_host_are_reclaimed_at_once(tmp_path: Path) -> None:
-    path = str(tmp_path / "moopt.db")
-    with Store(path) as store:
+def test_the_trials_of_a_dead_process_of_this_host_are_reclaimed_at_once(store_url: str) -> None:
+    with Store(store_url) as store:
         store.register(STUDY)
         store.add("spam", Candidate({"rate": 0.5}), 0)
-        subprocess.run([sys.executable, "-c", TAKE_A_TRIAL, path], check=True)
+        subprocess.run([sys.executable, "-c", TAKE_A_TRIAL, store_url], check=True)
         assert store.trials("spam")[0].state is TrialState.RUNNING
 
         assert store.reclaim("spam", Watch()) == [0]
