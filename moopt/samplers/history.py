@@ -1,20 +1,18 @@
 """What a study's trials tell every sampler: what was tried, what to try first."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from moopt.study.parameters import Parameters
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 
 
-def key(parameters: Parameters) -> str:
-    """Return a text that equal parameters share and others do not."""
-    plain = {
-        name: dict(value) if isinstance(value, Mapping) else value
+def key(parameters: Parameters) -> Hashable:
+    """Return what equal parameters share and others do not: 1, 1.0 and true are others."""
+    return frozenset(
+        (name, frozenset(value.items()) if isinstance(value, Mapping) else value, type(value))
         for name, value in parameters.items()
-    }
-    return json.dumps(plain, sort_keys=True)
+    )
 
 
 def tried_parameters(trials: Iterable[Trial]) -> list[Parameters]:
@@ -44,6 +42,8 @@ def whole_fidelity(study: Study) -> float | None:
 
 def starting_points(study: Study, trials: Sequence[Trial], count: int) -> list[Candidate]:
     """Return the next of the study's own starting points that have not been tried."""
+    if not study.start_with:
+        return []
     seen = {key(parameters) for parameters in tried_parameters(trials)}
     candidates: list[Candidate] = []
     for point in study.start_with:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import fmean, median
 
 from moopt.protocols import Sampler
@@ -247,8 +247,8 @@ def stock(workers: int, seconds: Sequence[float], typical: float) -> int:
     """
     if workers < 2 or not seconds or math.isinf(typical):
         return 0
-    ratio = fmean(seconds) / max(typical, _INSTANT)
-    wait = [waiting(workers, count, ratio) for count in range(workers + 1)]
+    ratio = max(fmean(seconds), _INSTANT) / max(typical, _INSTANT)
+    wait = (waiting(workers, count, ratio) for count in range(workers + 1))
     savings = (less - more for less, more in pairwise(wait))
     return next((count for count, saved in enumerate(savings) if saved < WORTH), workers)
 
@@ -267,9 +267,11 @@ def waiting(workers: int, stock: int, ratio: float) -> float:
         stock: How many candidates there are when no order is open.
         ratio: Time of a proposal over that of a trial.
     """
-    chances = [1.0]
-    for still in range(workers + stock, 0, -1):
-        chances.append(chances[-1] * ratio * min(workers, still))
+    # Of a thousand workers the products would be larger than any float.
+    steps = (math.log(ratio * min(workers, still)) for still in range(workers + stock, 0, -1))
+    logarithms = [0.0, *accumulate(steps)]
+    largest = max(logarithms)
+    chances = [math.exp(each - largest) for each in logarithms]
     short = sum((n - stock) * chance for n, chance in enumerate(chances) if n > stock)
     return short / sum(chances)
 

@@ -1,6 +1,6 @@
 """A Sobol sequence over the parameters: even coverage, and everybody's initial design."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -81,7 +81,7 @@ def _inside_first(box: SearchBox, rows: Float[Tensor, "n k"]) -> Float[Tensor, "
     return torch.cat([points[inside], points[~inside]])
 
 
-def _unseen(points: Iterable[Parameters], seen: set[str], count: int) -> list[Parameters]:
+def _unseen(points: Iterable[Parameters], seen: set[Hashable], count: int) -> list[Parameters]:
     chosen: list[Parameters] = []
     for parameters in points:
         if len(chosen) == count:

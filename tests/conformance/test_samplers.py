@@ -100,7 +100,7 @@ def finished(candidates: list[Candidate]) -> list[Trial]:
     """Complete the candidates, every fourth by a failure and one with half its measurements."""
     trials = []
     for number, candidate in enumerate(candidates):
-        score = float(len(key(candidate.parameters)) % 7 + number % 3)
+        score = float(len(repr(candidate.parameters)) % 7 + number % 3)
         measured = {"a": Measurement(score, 0.1), "b": Measurement(10 - score), "t": Measurement(0)}
         if number == 1:
             del measured["b"]

@@ -161,7 +161,7 @@ def finished(number: int, candidate: Candidate) -> Trial:
     if number % 7 == 3:
         failure = Failure(FailureKind.CANDIDATE, "out of memory")
         return Trial(number, candidate.parameters, state=TrialState.FAILED, failure=failure)
-    score = float(len(key(candidate.parameters)) % 7 + number % 3)
+    score = float(len(repr(candidate.parameters)) % 7 + number % 3)
     return Trial(
         number,
         candidate.parameters,
