@@ -130,8 +130,8 @@ LeaseOption = Annotated[
         "--lease",
         metavar="SECONDS",
         min=1.0,
-        help="After so long a run that says nothing, or a worker that is stopped, loses its trials "
-        "to others. The same for all runs of a study.",
+        help="After so long, if this run says nothing or a worker is stopped, its trials go to "
+        "others.",
     ),
 ]
 

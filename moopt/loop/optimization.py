@@ -56,7 +56,7 @@ def optimize(
         directory: Folder for the folders of the trials, used where no executor is given.
         seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which no further trial is started. None: no limit.
-        lease_seconds: How long a silent driver keeps its trials; equal for all that share a study.
+        lease_seconds: How long this run may be silent before others take over its trials.
         observe: Called whenever something changed, and once a second.
         stop: Says how urgently the run is to end; asked at least once a second while trials run
             elsewhere.

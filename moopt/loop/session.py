@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from moopt.executors.jobs import Jobs
 from moopt.loop.history import History
 from moopt.loop.progress import Phase, Progress
 from moopt.loop.stopping import StopLevel, Stopping
 from moopt.store.drivers import Driver, new_driver
-from moopt.store.heartbeat import BEATS_IN_A_LEASE, Heartbeat
+from moopt.store.heartbeat import Heartbeat
 from moopt.store.store import Store
 from moopt.store.studies import StopRequest
 from moopt.study.evaluation import Split
@@ -51,15 +51,8 @@ class Session:
     def heartbeat(self) -> Heartbeat:
         """Return what says that this run lives, once it is entered."""
         name, workers = self.history.study.name, self.jobs.capacity
-        interval = self.history.watch.lease_seconds / BEATS_IN_A_LEASE
-        return Heartbeat(
-            self.store,
-            self.driver,
-            name,
-            workers,
-            target=self.target,
-            interval_seconds=interval,
-        )
+        driver = replace(self.driver, lease_seconds=self.history.watch.lease_seconds)
+        return Heartbeat(self.store, driver, name, workers, target=self.target)
 
     @property
     def elapsed(self) -> float:

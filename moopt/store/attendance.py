@@ -61,6 +61,7 @@ class Attendance:
                     machine=driver.machine,
                     process=driver.process,
                     process_started=driver.process_started,
+                    lease_seconds=driver.lease_seconds,
                     beats=0,
                     workers=workers,
                     target=target,
@@ -156,4 +157,4 @@ def _beats(row: DriverRow | None) -> Beats:
 
 
 def _driver(row: DriverRow) -> Driver:
-    return Driver(row.name, row.machine, row.process, row.process_started)
+    return Driver(row.name, row.machine, row.process, row.process_started, row.lease_seconds)

@@ -34,6 +34,9 @@ class Driver:
     process_started: float | None
     """In ticks since the machine was started. None: cannot be had here."""
 
+    lease_seconds: float | None = None
+    """How long it may be silent. None: whoever watches it decides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Beats:
@@ -69,7 +72,7 @@ class Watch:
     """Watches the drivers of a study.
 
     Args:
-        lease_seconds: How long a driver may be silent.
+        lease_seconds: How long a driver may be silent that did not say so itself.
         clock: Seconds that only ever go forward.
     """
 
@@ -95,11 +98,12 @@ class Watch:
         found: dict[str, str] = {}
         for name, beats in holders.items():
             silent = now - self._seen[name][1]
+            own = None if beats.driver is None else beats.driver.lease_seconds
             if beats.left:
                 found[name] = f"driver {name} had left"
             elif beats.driver is not None and is_gone(beats.driver):
                 found[name] = f"driver {name} was ended"
-            elif silent >= self.lease_seconds:
+            elif silent >= (self.lease_seconds if own is None else own):
                 found[name] = f"driver {name} said nothing for {silent:.0f} s"
         return found
 

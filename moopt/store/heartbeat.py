@@ -22,11 +22,10 @@ class Heartbeat:
 
     Args:
         store: Where.
-        driver: Who.
+        driver: Who. It beats six times in its lease.
         study: Whose trials it runs.
         workers: How many trials it runs at once.
         target: How many trials the study is to have in the end. None: not known.
-        interval_seconds: Between two beats.
     """
 
     def __init__(
@@ -37,14 +36,13 @@ class Heartbeat:
         workers: int = 1,
         *,
         target: int | None = None,
-        interval_seconds: float = LEASE_SECONDS / BEATS_IN_A_LEASE,
     ) -> None:
         self._store = store
         self._driver = driver
         self._study = study
         self._workers = workers
         self._target = target
-        self._interval = interval_seconds
+        self._interval = (driver.lease_seconds or LEASE_SECONDS) / BEATS_IN_A_LEASE
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="moopt heartbeat", daemon=True)
 

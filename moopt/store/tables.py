@@ -229,6 +229,9 @@ class DriverRow(Table):
     process_started: Mapped[float | None] = mapped_column(Double)
     """Ticks since its machine was, by which a process is told from a later one of its number."""
 
+    lease_seconds: Mapped[float | None] = mapped_column(Double)
+    """How long it may be silent. NULL: whoever watches it decides."""
+
     beats: Mapped[int]
     """Goes up while the driver lives. Others watch it by clocks of their own."""
 

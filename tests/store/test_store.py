@@ -266,8 +266,8 @@ def test_a_trial_of_a_driver_that_never_entered_is_reclaimed_too(store: Store) -
 
 
 def test_a_heart_that_beats_keeps_its_trials(store: Store) -> None:
-    watch = Watch(0.15)
-    with Heartbeat(store, FAR_AWAY, "spam", interval_seconds=0.02):
+    watch = Watch(0.0)
+    with Heartbeat(store, replace(FAR_AWAY, lease_seconds=0.15), "spam"):
         number = store.add("spam", CANDIDATE, 0).number
         store.start("spam", number, driver=FAR_AWAY.name)
         for _ in range(5):

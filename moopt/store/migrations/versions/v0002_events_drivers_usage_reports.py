@@ -97,6 +97,7 @@ def _create_drivers() -> None:
         sa.Column("machine", sa.Text, nullable=False),
         sa.Column("process", sa.Integer, nullable=False),
         sa.Column("process_started", sa.Double),
+        sa.Column("lease_seconds", sa.Double),
         sa.Column("beats", sa.Integer, nullable=False),
         sa.Column("workers", sa.Integer, nullable=False),
         sa.Column("target", sa.Integer),
