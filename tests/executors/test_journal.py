@@ -63,7 +63,7 @@ def kept(directory: Path, split: Split = Split.SEARCH) -> Path:
 @pytest.mark.parametrize(
     "other",
     [
-        Trial(3, TRIAL.parameters, seed=7, key="abd"),
+        Trial(3, TRIAL.parameters, seed=7, key="xyz"),
         Trial(3, TRIAL.parameters, seed=7),
         Trial(3, TRIAL.parameters, seed=8, key="abc"),
         Trial(3, TRIAL.parameters, seed=7, key="abc", fidelity=1.0),
