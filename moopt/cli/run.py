@@ -85,9 +85,7 @@ def run(
         gpus_per_trial,
         timeout=trial_timeout,
         cpus_per_trial=cpus_per_trial,
-        memory_limit=None
-        if memory_limit is None
-        else size_in_bytes(memory_limit, "--memory-limit"),
+        memory_limit=memory_limit,
         ray_address=ray_address,
         ray_wait=ray_wait,
         lease=lease,
@@ -126,13 +124,22 @@ class Place:
     _: KW_ONLY
     timeout: float | None
     cpus_per_trial: int | None
-    memory_limit: int | None
-    """In bytes."""
+    memory_limit: str | None
     ray_address: str | None
     ray_wait: float | None
 
     lease: float
     """Seconds."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The limit on memory.
+
+        Raises:
+            SelectionError: It is no size.
+        """
+        limit = self.memory_limit
+        return None if limit is None else size_in_bytes(limit, "--memory-limit")
 
     def check(self) -> None:
         """Refuse what an executor cannot do.
@@ -145,7 +152,7 @@ class Place:
             "--gpus-per-trial": self.gpus_per_trial is not None,
             "--trial-timeout": self.timeout is not None,
             "--cpus-per-trial": self.cpus_per_trial is not None,
-            "--memory-limit": self.memory_limit is not None,
+            "--memory-limit": self.memory_bytes is not None,
         }
         refused = [option for option, is_asked in asked.items() if is_asked]
         if self.name is ExecutorName.IN_PROCESS and refused:
@@ -170,7 +177,7 @@ class Place:
                 cpus_per_trial=self.cpus_per_trial or 1,
                 gpus_per_trial=self.gpus_per_trial,
                 timeout=self.timeout,
-                memory_limit=self.memory_limit,
+                memory_limit=self.memory_bytes,
                 address=self.ray_address,
                 patience=self.ray_wait,
             )
@@ -197,7 +204,7 @@ class Place:
             gpus_per_trial=share,
             threads=threads,
             timeout=self.timeout,
-            memory_limit=self.memory_limit,
+            memory_limit=self.memory_bytes,
             lease=self.lease,
         )
 
