@@ -164,13 +164,13 @@ def _lost(message: str) -> Failure:
 def _answered(
     calls: "list[ray.ObjectRef[Answer]]", seconds: float
 ) -> "list[ray.ObjectRef[Answer]]":
-    """Wait so long at most for an answer to any of the calls, and return those that have one.
+    """Wait so long at most, less than zero like zero, and return the calls that have an answer.
 
     Raises:
         ExecutorError: There is no connection any more.
     """
     try:
-        some, _ = ray.wait(calls, timeout=seconds)
+        some, _ = ray.wait(calls, timeout=max(seconds, 0.0))
         return ray.wait(calls, num_returns=len(calls), timeout=0)[0] if some else []
     # What a connection through ray:// raises when it is lost.
     except ConnectionError as error:
