@@ -32,7 +32,8 @@ class RayExecutor:
         study_file: What each worker loads. It is shipped with what lies beside it.
         directory: Gets a folder for each trial, named by its number. Machines that do not share it
             have their own under the same path.
-        workers: How many there are at most. None: as many as there is room for now.
+        workers: How many there are at most. None: as many as there is room for
+            when it starts.
         cpus_per_trial: CPUs that each worker asks the cluster for, and threads that a trial has.
         gpus_per_trial: A whole number, or a share such as 0.5. 0: trials run on the CPU. None: 1
             where the cluster has GPUs.

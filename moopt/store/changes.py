@@ -95,7 +95,7 @@ def hand_back(turn: Turn, name: str, number: int, attempt: int | None) -> TrialR
     """
     row = trial_row(turn, name, number, {TrialState.RUNNING})
     _check_attempt(row, name, attempt)
-    row.state, row.driver = TrialState.PROPOSED.value, None
+    propose_again(row)
     return row
 
 
@@ -158,7 +158,7 @@ def lose(turn: Turn, name: str, number: int, failure: Failure, attempt: int | No
     if row.worker_losses >= MAX_WORKER_LOSSES:
         end_failed(row, failure)
     else:
-        row.state, row.driver = TrialState.PROPOSED.value, None
+        propose_again(row)
     return row
 
 
@@ -184,6 +184,11 @@ def measure_again(
     keep_measurements(turn.session, row.id, held_out, measurements)
     keep_usage(turn.session, row.id, held_out, usage)
     return row
+
+
+def propose_again(row: TrialRow) -> None:
+    """Make a proposed trial of one that nobody runs any more."""
+    row.state, row.driver = TrialState.PROPOSED.value, None
 
 
 def trial_row(

@@ -4,15 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from moopt.store.changes import MAX_DRIVER_LOSSES, end_failed, trial_row
+from moopt.store.changes import MAX_DRIVER_LOSSES, end_failed, propose_again, trial_row
 from moopt.store.events import Turn
 from moopt.store.tables import DriverRow, TrialRow
 from moopt.study.trials import Failure, FailureCause, FailureKind, TrialState
-
-
-def propose_again(row: TrialRow) -> None:
-    """Make a proposed trial of one that nobody runs any more."""
-    row.state, row.driver = TrialState.PROPOSED.value, None
 
 
 def reclaim(turn: Turn, silent: Mapping[str, tuple[int, str]]) -> list[int]:

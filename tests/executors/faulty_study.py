@@ -23,6 +23,8 @@ from moopt.study.study import Study
 from moopt.study.trials import Trial
 from moopt.study.validation import Raw
 
+STUDY_FILE = Path(__file__)
+
 # What an evaluator should not return, and mypy would not let it.
 NO_NUMBER: Any = "high"
 NO_MAPPING: Any = [0.5, 1.0]

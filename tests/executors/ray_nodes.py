@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from moopt.executors.optional import ClusterExecutor, ray_executor
+from tests.executors.faulty_study import STUDY_FILE
 from tests.executors.waiting import wait_until
 
 RAY = Path(sys.executable).with_name("ray")
@@ -112,6 +114,27 @@ def two_raylets() -> Iterator[RayNodes]:
             yield cluster
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def executor_at(
+    cluster: RayNodes | str,
+    directory: Path,
+    *,
+    study_file: Path = STUDY_FILE,
+    workers: int | None = 1,
+    gpus: float | None = 0,
+    patience: float | None = None,
+) -> ClusterExecutor:
+    """Return an executor on a cluster, or at an address."""
+    return ray_executor(
+        study_file,
+        directory=directory,
+        workers=workers,
+        gpus_per_trial=gpus,
+        timeout=None,
+        address=cluster if isinstance(cluster, str) else cluster.address,
+        patience=patience,
+    )
 
 
 def free_ports(count: int) -> list[int]:

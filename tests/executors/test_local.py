@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -13,34 +12,8 @@ from moopt.errors import ExecutorError, StudyError
 from moopt.executors.local import LocalExecutor
 from moopt.study.evaluation import Split
 from moopt.study.trials import Failure, FailureCause, FailureKind
-from tests.executors import faulty_study
-from tests.executors.faulty_study import trial_that
-from tests.executors.waiting import outcome_of, runs, wait_until
-
-STUDY_FILE = Path(faulty_study.__file__)
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("trials")
-
-
-@pytest.fixture(scope="module")
-def executor(directory: Path) -> Iterator[LocalExecutor]:
-    with closing(LocalExecutor(STUDY_FILE, workers=1, directory=directory)) as made:
-        yield made
-
-
-def measured(executor: LocalExecutor, deed: str) -> Mapping[str, object]:
-    outcome = outcome_of(executor, executor.start(trial_that(deed)))
-    assert isinstance(outcome, Mapping)
-    return outcome
-
-
-def failure(executor: LocalExecutor, deed: str) -> Failure:
-    outcome = outcome_of(executor, executor.start(trial_that(deed)))
-    assert isinstance(outcome, Failure)
-    return outcome
+from tests.executors.faulty_study import STUDY_FILE, trial_that
+from tests.executors.waiting import failure, measured, outcome_of, runs, wait_until
 
 
 def worker(executor: LocalExecutor) -> int:

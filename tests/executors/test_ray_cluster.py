@@ -13,16 +13,14 @@ import psutil
 import pytest
 
 from moopt.errors import ExecutorError
-from moopt.executors.optional import ClusterExecutor, ray_executor
+from moopt.executors.optional import ClusterExecutor
 from moopt.study.trials import Failure, FailureCause, FailureKind
-from tests.executors import faulty_study
 from tests.executors.faulty_study import trial_that
-from tests.executors.ray_nodes import RayNodes
+from tests.executors.ray_nodes import RayNodes, executor_at
 from tests.executors.waiting import outcome_of, runs, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
-STUDY_FILE = Path(faulty_study.__file__)
 
 SEEING = """
 import os
@@ -42,26 +40,6 @@ def evaluate(trial, context):
     ]))
     return {"y": ANSWER}
 """
-
-
-def executor_at(
-    cluster: RayNodes | str,
-    study_file: Path,
-    directory: Path,
-    *,
-    workers: int | None = 1,
-    gpus: float | None = 0,
-    patience: float | None = None,
-) -> ClusterExecutor:
-    return ray_executor(
-        study_file,
-        directory=directory,
-        workers=workers,
-        gpus_per_trial=gpus,
-        timeout=None,
-        address=cluster if isinstance(cluster, str) else cluster.address,
-        patience=patience,
-    )
 
 
 @pytest.fixture
@@ -84,7 +62,9 @@ def seen(executor: ClusterExecutor, directory: Path, number: int = 0) -> list[st
 def test_workers_share_gpus_and_each_sees_its_own_only(
     ray_cluster: RayNodes, seeing: Path, tmp_path: Path
 ) -> None:
-    with closing(executor_at(ray_cluster, seeing, tmp_path, workers=2, gpus=0.5)) as executor:
+    with closing(
+        executor_at(ray_cluster, tmp_path, study_file=seeing, workers=2, gpus=0.5)
+    ) as executor:
         jobs = [executor.start(trial_that("", number=number)) for number in (0, 1)]
         outcomes = [outcome_of(executor, job) for job in jobs]
 
@@ -98,7 +78,7 @@ def test_workers_share_gpus_and_each_sees_its_own_only(
 def test_a_worker_without_gpus_sees_none(
     ray_cluster: RayNodes, seeing: Path, tmp_path: Path
 ) -> None:
-    with closing(executor_at(ray_cluster, seeing, tmp_path)) as executor:
+    with closing(executor_at(ray_cluster, tmp_path, study_file=seeing)) as executor:
         devices, device, _, file, package, folder, data = seen(executor, tmp_path)
 
     assert (devices, device) == ("", "cpu")
@@ -119,7 +99,7 @@ def test_a_machine_without_the_study_is_sent_it_with_what_lies_beside_it(
         return connection
 
     monkeypatch.setattr(ray_cluster_module, "connect", connect_and_forget)
-    with closing(executor_at(ray_cluster, seeing, tmp_path)) as executor:
+    with closing(executor_at(ray_cluster, tmp_path, study_file=seeing)) as executor:
         _, _, _, file, package, _, data = seen(executor, tmp_path)
 
     assert Path(file).parts[-2:] == ("moopt_study_files", "seeing.py")
@@ -134,7 +114,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def executor(ray_cluster: RayNodes, directory: Path) -> Iterator[ClusterExecutor]:
-    with closing(executor_at(ray_cluster, STUDY_FILE, directory)) as made:
+    with closing(executor_at(ray_cluster, directory)) as made:
         yield made
 
 
@@ -213,4 +193,4 @@ def test_a_process_connects_once(
 ) -> None:
     assert executor.capacity == 1
     with pytest.raises(ExecutorError, match="connected to Ray already"):
-        executor_at(ray_cluster, STUDY_FILE, tmp_path)
+        executor_at(ray_cluster, tmp_path)

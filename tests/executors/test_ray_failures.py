@@ -9,18 +9,16 @@ from pathlib import Path
 import pytest
 
 from moopt.errors import ExecutorError, MissingDependencyError, StudyError
-from moopt.executors.optional import ClusterExecutor, ray_executor
 from moopt.loop import Ended, Progress, optimize
 from moopt.store.store import Store
 from moopt.study.loading import load_study_file
 from moopt.study.trials import TrialState
-from tests.executors import faulty_study
-from tests.executors.ray_nodes import RayNodes, free_ports
+from tests.executors.faulty_study import trial_that
+from tests.executors.ray_nodes import RayNodes, executor_at, free_ports
 from tests.executors.waiting import outcome_of, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
-STUDY_FILE = Path(faulty_study.__file__)
 
 SLOW = """
 import time
@@ -38,26 +36,6 @@ def evaluate(trial, context):
 """
 
 
-def executor_at(
-    address: str,
-    directory: Path,
-    *,
-    study_file: Path = STUDY_FILE,
-    workers: int | None = 1,
-    gpus: float | None = 0,
-    patience: float | None = None,
-) -> ClusterExecutor:
-    return ray_executor(
-        study_file,
-        directory=directory,
-        workers=workers,
-        gpus_per_trial=gpus,
-        timeout=None,
-        address=address,
-        patience=patience,
-    )
-
-
 def test_a_study_completes_when_a_raylet_is_killed_in_mid_run(
     ray_cluster: RayNodes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -68,7 +46,7 @@ def test_a_study_completes_when_a_raylet_is_killed_in_mid_run(
         ray_cluster.node("--address", ray_cluster.address, "--num-cpus", "1") as node,
         Store(str(tmp_path / "moopt.db")) as store,
     ):
-        place = executor_at(ray_cluster.address, tmp_path / "trials", study_file=path, workers=5)
+        place = executor_at(ray_cluster, tmp_path / "trials", study_file=path, workers=5)
         with closing(place) as executor:
             wait_until(lambda: executor.capacity == 5)
             capacities: list[int] = []
@@ -114,7 +92,7 @@ def test_more_gpus_than_any_node_has_are_refused_at_once(
         ExecutorError,
         match=r"no node .* has 1 CPU and 3 GPUs .* nodes with . CPUs .* and 2 GPUs .* --ray-wait",
     ):
-        executor_at(ray_cluster.address, tmp_path, gpus=3)
+        executor_at(ray_cluster, tmp_path, gpus=3)
 
     assert time.monotonic() - began < 15.0
 
@@ -123,7 +101,7 @@ def test_a_cluster_is_given_time_to_grow(
     ray_cluster: RayNodes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ExecutorError, match=r"no worker in 1 s: each needs 1 CPU and 3 GPUs"):
-        executor_at(ray_cluster.address, tmp_path, gpus=3, patience=1)
+        executor_at(ray_cluster, tmp_path, gpus=3, patience=1)
 
     assert "waiting 1 s for it to grow" in caplog.text
 
@@ -131,7 +109,7 @@ def test_a_cluster_is_given_time_to_grow(
 def test_those_that_have_room_run_and_the_others_are_told_of(
     ray_cluster: RayNodes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with closing(executor_at(ray_cluster.address, tmp_path, workers=3, gpus=1)) as executor:
+    with closing(executor_at(ray_cluster, tmp_path, workers=3, gpus=1)) as executor:
         assert executor.capacity == 2
 
     assert "Ray has room for 2 of the 3 workers now" in caplog.text
@@ -140,7 +118,7 @@ def test_those_that_have_room_run_and_the_others_are_told_of(
 def test_without_a_number_there_are_as_many_workers_as_there_is_room_for(
     ray_cluster: RayNodes, tmp_path: Path
 ) -> None:
-    place = executor_at(ray_cluster.address, tmp_path, workers=None, gpus=None)
+    place = executor_at(ray_cluster, tmp_path, workers=None, gpus=None)
     with closing(place) as executor:
         assert executor.capacity == 2
         assert "2 of 2 workers, 1 CPU and 1 GPU each" in executor.description
@@ -194,8 +172,8 @@ def test_a_study_file_that_no_worker_can_load_is_said_once(
 ) -> None:
     path = tmp_path / "broken.py"
     path.write_text("import no_such_module", encoding="utf-8")
-    with closing(executor_at(ray_cluster.address, tmp_path / "t", study_file=path)) as executor:
-        job = executor.start(faulty_study.trial_that("measure"))
+    with closing(executor_at(ray_cluster, tmp_path / "t", study_file=path)) as executor:
+        job = executor.start(trial_that("measure"))
 
         with pytest.raises(StudyError, match="No module named 'no_such_module'"):
             outcome_of(executor, job)

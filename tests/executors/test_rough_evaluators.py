@@ -1,31 +1,19 @@
 """Evaluators that do what one should not do, and the trials after them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from moopt.executors.local import LocalExecutor
-from moopt.study.trials import Failure, FailureCause, FailureKind, Trial
-from tests.executors import faulty_study, torch_study
-from tests.executors.faulty_study import trial_that
-from tests.executors.waiting import outcome_of, runs, wait_until
+from moopt.study.trials import FailureCause, FailureKind, Trial
+from tests.executors import torch_study
+from tests.executors.faulty_study import STUDY_FILE, trial_that
+from tests.executors.waiting import failure, measured, outcome_of, runs, wait_until
 
-STUDY_FILE = Path(faulty_study.__file__)
 MEASURED = {"accuracy": 0.9, "latency": (0.0, 0.5)}
 Outcomes = Callable[[str], object]
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("trials")
-
-
-@pytest.fixture(scope="module")
-def executor(directory: Path) -> Iterator[LocalExecutor]:
-    with closing(LocalExecutor(STUDY_FILE, workers=1, directory=directory)) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +22,6 @@ def torch_executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEx
     file = Path(torch_study.__file__)
     with closing(LocalExecutor(file, workers=1, directory=directory, threads=2)) as made:
         yield made
-
-
-def measured(executor: LocalExecutor, deed: str) -> Mapping[str, object]:
-    outcome = outcome_of(executor, executor.start(trial_that(deed)))
-    assert isinstance(outcome, Mapping)
-    return outcome
-
-
-def failure(executor: LocalExecutor, deed: str) -> Failure:
-    outcome = outcome_of(executor, executor.start(trial_that(deed)))
-    assert isinstance(outcome, Failure)
-    return outcome
 
 
 @pytest.mark.parametrize(

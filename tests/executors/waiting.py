@@ -1,11 +1,13 @@
 """Waiting for what happens in other processes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from moopt.protocols import Executor
 from moopt.study.evaluation import Evaluation, Outcome
+from moopt.study.trials import Failure
+from tests.executors.faulty_study import trial_that
 
 PATIENCE = 30.0
 
@@ -27,6 +29,20 @@ def evaluation_of(executor: Executor, job: str) -> Evaluation:
 
     wait_until(ended)
     return found[0]
+
+
+def measured(executor: Executor, deed: str) -> Mapping[str, object]:
+    """Return what is measured of a trial that does something."""
+    outcome = outcome_of(executor, executor.start(trial_that(deed)))
+    assert isinstance(outcome, Mapping)
+    return outcome
+
+
+def failure(executor: Executor, deed: str) -> Failure:
+    """Return why there is nothing of a trial that does something."""
+    outcome = outcome_of(executor, executor.start(trial_that(deed)))
+    assert isinstance(outcome, Failure)
+    return outcome
 
 
 def wait_until(happened: Callable[[], bool], patience: float = PATIENCE) -> None:
