@@ -23,15 +23,12 @@ from moopt.benchmarks.chaos.rounds import Plan, run_round
 from moopt.benchmarks.chaos.summary import Summary, print_progress, print_summary
 from moopt.benchmarks.postgres import PostgresServer
 
-SQLITE = "sqlite"
-POSTGRES = "postgres"
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, do it, print the table and return the exit status."""
     parser = argparse.ArgumentParser(prog="moopt.benchmarks.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="of drivers, workers and both")
-    parser.add_argument("--store", default=SQLITE, help="sqlite, postgres, or a database URL")
+    parser.add_argument("--store", default="sqlite", help="sqlite, postgres, or a database URL")
     parser.add_argument("--seed", type=int, default=0, help="of the faults and the searches")
     parser.add_argument("--drivers", type=int, default=2, help="at once on each study")
     parser.add_argument("--workers", type=int, default=2, help="of each driver")
