@@ -24,6 +24,21 @@ class Sampler(Protocol):
 
 
 @runtime_checkable
+class StoppingRule(Protocol):
+    """Says which running trials are not worth finishing. Equal arguments give equal answers."""
+
+    def stops(self, study: Study, trials: Sequence[Trial], trial: Trial) -> bool:
+        """Say whether a trial is to end early.
+
+        Args:
+            study: Has a fidelity.
+            trials: All of them, with what they reported; the trial is among them.
+            trial: Runs, and has just reported: its `partial` is not empty.
+        """
+        ...
+
+
+@runtime_checkable
 class Executor(Protocol):
     """Runs trials somewhere."""
 

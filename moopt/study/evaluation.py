@@ -42,6 +42,9 @@ class Context:
 
     logger: logging.Logger
 
+    continues: Path | None = None
+    """Folder of the trial that this one takes further. It may be gone, or empty. None: none."""
+
     report: Callable[[float, Mapping[str, Raw]], None] = ignore_report
     """Call with a fidelity and the measurements at it, to hand over a partial result."""
 

@@ -196,15 +196,59 @@ class Fidelity:
     high: float
     """The fidelity that counts: fronts are made of measurements at this one."""
 
+    fixed_cost: float = 0.0
+    """Share of the cost of a whole evaluation that is paid at any fidelity, and once more when a
+    trial is taken further: to load, to measure."""
+
     def __post_init__(self) -> None:
         check_name("fidelity", self.name)
         owner = f"fidelity {self.name!r}"
+        object.__setattr__(self, "fixed_cost", check_number(owner, "fixed_cost", self.fixed_cost))
+        if not 0 <= self.fixed_cost < 1:
+            raise StudyError(f"{owner} needs 0 <= fixed_cost < 1, got {self.fixed_cost:g}")
         object.__setattr__(self, "low", check_number(owner, "low", self.low))
         object.__setattr__(self, "high", check_number(owner, "high", self.high))
         if not 0 < self.low < self.high:
             raise StudyError(
                 f"{owner} needs 0 < low < high, got low={self.low:g}, high={self.high:g}"
             )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it counts something, such as epochs: both ends are whole numbers."""
+        return self.low.is_integer() and self.high.is_integer()
+
+    def levels(self, factor: float = 3.0) -> tuple[float, ...]:
+        """Return the fidelities at which trials are compared, ascending; the last is `high`.
+
+        Each is about `factor` times the one before. Source: Jamieson and Talwalkar, "Non-stochastic
+        best arm identification and hyperparameter optimization", AISTATS 2016.
+
+        Raises:
+            StudyError: The factor is not above 1.
+        """
+        if not factor > 1:
+            raise StudyError(f"fidelity {self.name!r} needs a factor above 1, got {factor:g}")
+        found = [self.high]
+        while found[-1] / factor > self.low * (1 + 1e-9):
+            found.append(found[-1] / factor)
+        if found[-1] > self.low:
+            found.append(self.low)
+        # The last step down may be a small one: then the fidelity above it is left out.
+        if len(found) > 2 and found[-2] / found[-1] < factor**0.5:
+            del found[-2]
+        if self.is_whole:
+            found = sorted({float(round(each)) for each in found}, reverse=True)
+        return tuple(reversed(found))
+
+    def cost(self, fidelity: float, *, after: float = 0.0) -> float:
+        """Return what an evaluation costs, in whole evaluations.
+
+        Args:
+            fidelity: Up to which it goes.
+            after: The fidelity of the trial that it takes further. 0: none.
+        """
+        return self.fixed_cost + (1 - self.fixed_cost) * max(0.0, fidelity - after) / self.high
 
 
 def _check_limits(limited: OutcomeConstraint | LinearConstraint, owner: str) -> None:

@@ -45,7 +45,12 @@ def study_to_json(study: Study) -> Json:
             for each in study.linear_constraints
         ],
         "fidelity": fidelity
-        and {"name": fidelity.name, "low": fidelity.low, "high": fidelity.high},
+        and {
+            "name": fidelity.name,
+            "low": fidelity.low,
+            "high": fidelity.high,
+            "fixed_cost": fidelity.fixed_cost,
+        },
         "start_with": [dict(point) for point in study.start_with],
     }
 

@@ -118,6 +118,9 @@ class Candidate:
     fidelity: float | None = None
     """None: the study has no fidelity."""
 
+    continues: int | None = None
+    """Number of the trial that it takes further, to a higher fidelity. None: it begins afresh."""
+
     sampler: str = ""
     """What proposed it, such as `sobol` or `start_with`."""
 
@@ -134,7 +137,11 @@ class Trial:
     _: KW_ONLY
     state: TrialState = TrialState.PROPOSED
     fidelity: float | None = None
-    """None: the study has no fidelity."""
+    """At which it is measured; of a stopped trial the one that it came to. None: the study has
+    none."""
+
+    continues: int | None = None
+    """Number of the trial that it takes further: same parameters, same seed, lower fidelity."""
 
     seed: int = 0
     """Seed of the evaluation: a repeat with the same seed measures the same."""
@@ -144,6 +151,9 @@ class Trial:
 
     held_out: Measurements = field(default_factory=dict)
     """On data that the search has never seen. Empty: not measured again."""
+
+    partial: Mapping[float, Measurements] = field(default_factory=dict)
+    """By fidelity, what its evaluator has reported on the way."""
 
     failure: Failure | None = None
     usage: Usage | None = None
