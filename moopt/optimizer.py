@@ -8,6 +8,7 @@ from moopt.errors import EvaluationError, SelectionError
 from moopt.front.front import Front, front_of
 from moopt.front.recommendation import Recommendation
 from moopt.front.reference_point import infer_references, is_settled
+from moopt.front.values import is_whole
 from moopt.protocols import Sampler
 from moopt.samplers.history import whole_fidelity
 from moopt.samplers.registry import sampler_named
@@ -96,7 +97,10 @@ class Optimizer:
             )
         complete = with_formulas(self._study.objectives, trial.parameters, measured)
         self._end(replace(trial, state=TrialState.COMPLETED, measurements=complete))
-        completed = sum(each.state is TrialState.COMPLETED for each in self._trials)
+        completed = sum(
+            each.state is TrialState.COMPLETED and is_whole(self._study, each)
+            for each in self._trials
+        )
         if completed >= ENOUGH_TO_INFER and is_settled(self._study, self._trials):
             inferred = infer_references(self._study, self._trials)
             self._study = self._study.with_references(inferred)
@@ -126,12 +130,16 @@ class Optimizer:
         return recommend(self._study, self._trials)
 
     def _add(self, candidate: Candidate) -> Trial:
+        seed = self._seed + len(self._trials)
+        if candidate.continues is not None:
+            seed = self._trials[candidate.continues].seed
         trial = Trial(
             len(self._trials),
             candidate.parameters,
             state=TrialState.RUNNING,
             fidelity=candidate.fidelity,
-            seed=self._seed + len(self._trials),
+            continues=candidate.continues,
+            seed=seed,
             sampler=candidate.sampler,
             notes=candidate.notes,
             attempts=1,
