@@ -21,7 +21,7 @@ def classifier(seed: int = 0) -> BertForSequenceClassification:
                 intermediate_size=SHAPE.neurons,
                 max_position_embeddings=SHAPE.positions,
                 initializer_range=0.3,
-                num_labels=SHAPE.classes,
+                id2label={index: str(index) for index in range(SHAPE.classes)},
             )
         )
         for each in model.parameters():
