@@ -8,7 +8,6 @@ time that a mail takes pull in different directions.
 A trial may be stopped and taken further: its fidelity is the number of epochs.
 """
 
-import os
 from pathlib import Path
 
 from moopt import (
@@ -23,13 +22,19 @@ from moopt import (
     When,
 )
 from moopt.evaluators.fine_tune import FineTune
+from moopt.study.scale import scaled
 from moopt.training.configuration import TrainingConfig
 from moopt.training.packaged_models import PackagedModel
 
-LARGE = os.environ.get("MOOPT_SCALE") == "large"
 EPOCHS = 9
-LAYERS = 6 if LARGE else 3
-LONGEST = 128 if LARGE else 16
+LAYERS = scaled(small=3, large=6)
+"""Most that are kept of the six."""
+
+LONGEST = scaled(small=16, large=128)
+"""Most tokens that are read of a mail."""
+
+FEW = scaled(small=128, large=None)
+"""How many mails are trained on. None: all 1,300."""
 
 evaluate = FineTune(
     PackagedModel(
@@ -43,8 +48,8 @@ evaluate = FineTune(
     metrics=("accuracy", "training_teraflop", "latency_ms"),
     pooled=True,
     report_every=3,
-    train_texts=None if LARGE else 128,
-    search_texts=None if LARGE else 300,
+    train_texts=FEW,
+    search_texts=scaled(small=300, large=None),
 )
 held_out = evaluate.held_out
 export = evaluate.export
@@ -67,8 +72,10 @@ study = Study(
     ],
     objectives=[
         Objective("accuracy", Maximize, reference=0.5),  # guessing
-        Objective("training_teraflop", Minimize, reference=300.0 if LARGE else 0.8, noise=0.0),
-        Objective("latency_ms", Minimize, reference=60.0 if LARGE else 12.0),
+        Objective(
+            "training_teraflop", Minimize, reference=scaled(small=0.8, large=150.0), noise=0.0
+        ),
+        Objective("latency_ms", Minimize, reference=scaled(small=12.0, large=60.0)),
     ],
     fidelity=Fidelity("epochs", low=1, high=EPOCHS),
 )
