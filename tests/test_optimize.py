@@ -15,7 +15,14 @@ from moopt.errors import EvaluationError, SelectionError, StudyError
 from moopt.loop import Ended, Phase, Progress, Run, StopLevel, optimize
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
-from moopt.study.evaluation import Context, Evaluation, Evaluator, Report, Split, ignore_report
+from moopt.study.evaluation import (
+    Context,
+    Evaluation,
+    Evaluator,
+    Report,
+    Split,
+    ignore_partial_result,
+)
 from moopt.study.objectives import Maximize, Minimize, Objective, OutcomeConstraint
 from moopt.study.parameters import Categorical, Continuous, Parameters
 from moopt.study.study import Study
@@ -87,7 +94,7 @@ class LosingExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         del split, take
         self.lost[trial.number] = self.lost.get(trial.number, 0) + 1

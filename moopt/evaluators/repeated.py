@@ -11,7 +11,7 @@ from pathlib import Path
 
 from moopt.errors import EvaluationError
 from moopt.evaluators.aggregation import Aggregate, mean_of_sample
-from moopt.study.evaluation import Context, Evaluator, ignore_report
+from moopt.study.evaluation import Context, Evaluator, Report, ignore_report, never_stop
 from moopt.study.objectives import Direction
 from moopt.study.trials import Measurement, Trial, evaluation_seed
 from moopt.study.validation import check_measurements
@@ -86,9 +86,19 @@ class Repeated:
         raw = self.parts[place](
             replace(trial, seed=seed, fidelity=None if self.is_fidelity else trial.fidelity),
             replace(
-                context, seed=seed, directory=directory, continues=earlier, report=ignore_report
+                context,
+                seed=seed,
+                directory=directory,
+                continues=earlier,
+                report=ignore_report,
+                should_stop=never_stop,
             ),
         )
+        if isinstance(raw, Report):
+            raise EvaluationError(
+                f"part {place} ended early, at fidelity {raw.fidelity:g}; to be aggregated, each "
+                "part has to go to its end"
+            )
         return check_measurements(raw)
 
     def _aggregated(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from moopt.errors import EvaluationError, ExecutorError
 from moopt.executors.evaluation import evaluate_trial
-from moopt.study.evaluation import Evaluation, Evaluator, Report, Split, ignore_report
+from moopt.study.evaluation import Evaluation, Evaluator, Report, Split, ignore_partial_result
 from moopt.study.trials import Trial
 
 
@@ -52,7 +52,7 @@ class InProcessExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         """Measure a trial and return the job's name.
 

@@ -24,7 +24,7 @@ from moopt.executors.devices import (
 from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Refused, Setup
 from moopt.executors.watching import INTERVAL_SECONDS, Watch
 from moopt.executors.worker_process import Assignment, WorkerProcess, start_worker
-from moopt.study.evaluation import Evaluation, Report, Split, ignore_report
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
 from moopt.study.trials import Failure, FailureCause, FailureKind, Trial
 
 MAX_FAILED_STARTS = 3
@@ -109,7 +109,7 @@ class LocalExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         """Give a trial to an idle worker and return the job's name.
 

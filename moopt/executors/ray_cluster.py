@@ -21,7 +21,7 @@ from moopt.executors.ray_patience import Attendance, check_possible, settle
 from moopt.executors.ray_room import Share
 from moopt.executors.ray_worker import Setup
 from moopt.executors.study_bundle import bundle_of
-from moopt.study.evaluation import Evaluation, Report, Split, ignore_report
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
 from moopt.study.trials import Trial
 
 
@@ -127,7 +127,7 @@ class RayExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         """Give a trial to an idle worker and return the job's name.
 
