@@ -94,12 +94,7 @@ class Repeated:
                 should_stop=never_stop,
             ),
         )
-        if isinstance(raw, Report):
-            raise EvaluationError(
-                f"part {place} ended early, at fidelity {raw.fidelity:g}; to be aggregated, each "
-                "part has to go to its end"
-            )
-        return check_measurements(raw)
+        return check_measurements(raw.measurements if isinstance(raw, Report) else raw)
 
     def _aggregated(
         self, found: Sequence[Mapping[str, Measurement]]
