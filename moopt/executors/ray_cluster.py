@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError
-from moopt.executors.messages import Refused
+from moopt.errors import ExecutorError
 from moopt.executors.ray_address import LOCAL, resolved
 from moopt.executors.ray_connection import connect
 from moopt.executors.ray_crew import Crew
@@ -158,7 +157,6 @@ class RayExecutor:
         """Return what became of a job, once; None while it runs.
 
         Raises:
-            EvaluationError: The evaluator returned something other than a mapping to numbers.
             StudyError: No worker can use the study file.
         """
         self._crew.look(0.0)
@@ -166,14 +164,9 @@ class RayExecutor:
             self._takers[job](job, report)
         if job in self._crew.ended:
             del self._takers[job]
-        match self._crew.ended.pop(job, None):
-            case Refused(message=message):
-                raise EvaluationError(message)
-            case None:
-                self._crew.check_usable()
-                return None
-            case evaluation:
-                return evaluation
+            return self._crew.ended.pop(job)
+        self._crew.check_usable()
+        return None
 
     def wait(self, seconds: float) -> None:
         """Return when a job has ended or reported or a worker has come, at most after that long."""

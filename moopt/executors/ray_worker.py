@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError, MooptError, StudyError
+from moopt.errors import ExecutorError, MooptError, StudyError
 from moopt.executors.devices import VISIBLE
 from moopt.executors.local import LocalExecutor
-from moopt.executors.messages import Broken, Printed, Refused
+from moopt.executors.messages import Broken, Printed
 from moopt.executors.study_bundle import STUDY_FOLDER, Bundle, lies_here
 from moopt.executors.worker import STDERR
 from moopt.executors.worker_process import tail
@@ -71,7 +71,7 @@ class Step:
     """What happened to a job since the last step."""
 
     reports: tuple[Report, ...]
-    ended: Evaluation | Refused | Broken | None
+    ended: Evaluation | Broken | None
     """None: it goes on."""
 
 
@@ -200,11 +200,9 @@ class RayWorker:
                 return Step(reports, ended)
         return Step((), None)
 
-    def _ended(self, pool: LocalExecutor, job: "_Job") -> Evaluation | Refused | Broken | None:
+    def _ended(self, pool: LocalExecutor, job: "_Job") -> Evaluation | Broken | None:
         try:
             evaluation = pool.poll(job.inside)
-        except EvaluationError as error:
-            return Refused(str(error))
         except StudyError as error:
             return Broken(str(error))
         if evaluation is not None and isinstance(evaluation.outcome, Failure):

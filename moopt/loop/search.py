@@ -3,9 +3,10 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moopt.errors import MooptError, StateError
+from moopt.loop.mistakes import Mistakes
 from moopt.loop.progress import Ended, Phase
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.loop.stopping import StopLevel
@@ -24,6 +25,7 @@ class Search:
 
     session: Session
     proposer: Proposer
+    mistakes: Mistakes = field(init=False)
     starts: bool = False
     """Further trials may be started."""
 
@@ -35,6 +37,10 @@ class Search:
 
     _exhausted: Sequence[Trial] | None = None
     """Those to which the sampler knew no further candidate."""
+
+    def __post_init__(self) -> None:
+        session = self.session
+        self.mistakes = Mistakes(session.store, session.history.study.name)
 
     @property
     def exhausted(self) -> bool:
@@ -48,7 +54,8 @@ class Search:
         """Run trials until there are enough, and say why it ended.
 
         Raises:
-            EvaluationError: The evaluator returned something other than the study asks for.
+            EvaluationError: The evaluator needs mending: the first trials of this run all fail by
+                its mistakes.
         """
         session, jobs = self.session, self.session.jobs
         while True:
@@ -170,7 +177,8 @@ class Search:
             finally:
                 any_ended = True
                 session.history.changed()
-                record(session.store, session.history.study, trial, evaluation)
+                judged = record(session.store, session.history.study, trial, evaluation)
+                self.mistakes.look_at(trial, judged)
         return any_ended
 
     def _start_ready(self) -> None:
