@@ -6,6 +6,7 @@ until there is room for it, fewer trials run.
 """
 
 import itertools
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from moopt.executors.ray_room import Share
 from moopt.executors.ray_worker import Setup
 from moopt.executors.study_bundle import bundle_of
 from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
+from moopt.study.scale import SCALE_VARIABLE
 from moopt.study.trials import Trial
 
 
@@ -92,6 +94,7 @@ class RayExecutor:
                     threads=cpus_per_trial,
                     timeout=timeout,
                     memory_limit=memory_limit,
+                    scale=os.environ.get(SCALE_VARIABLE),
                 )
                 for slot in range(workers or max(1, cluster.room(share)))
             ]

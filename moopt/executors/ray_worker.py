@@ -20,6 +20,7 @@ from moopt.executors.study_bundle import STUDY_FOLDER, Bundle, lies_here
 from moopt.executors.worker import STDERR
 from moopt.executors.worker_process import tail
 from moopt.study.evaluation import Evaluation, Report, Split
+from moopt.study.scale import SCALE_VARIABLE
 from moopt.study.trials import Failure, Trial
 
 BEAT_SECONDS = 15.0
@@ -50,6 +51,9 @@ class Setup:
     threads: int
     timeout: float | None
     memory_limit: int | None
+
+    scale: str | None
+    """Of the study file; None: its first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class RayWorker:
         if setup.gpus == 0:
             # Ray leaves it unset, and then every GPU is seen.
             os.environ[VISIBLE] = ""
+        if setup.scale is not None:
+            os.environ[SCALE_VARIABLE] = setup.scale
         os.chdir(setup.cwd if setup.cwd.is_dir() else folder)
         self._shares_directory = (setup.directory / setup.mark).exists()
         self._directory = _usable(setup.directory)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from moopt.errors import MooptError, StateError
 from moopt.loop.mistakes import Mistakes
 from moopt.loop.progress import Ended, Phase
+from moopt.loop.retention import Retention
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.loop.stopping import StopLevel
 from moopt.samplers.proposer import Proposer
@@ -25,6 +26,7 @@ class Search:
 
     session: Session
     proposer: Proposer
+    retention: Retention
     mistakes: Mistakes = field(init=False)
     starts: bool = False
     """Further trials may be started."""
@@ -76,11 +78,12 @@ class Search:
             if self.exhausted and not jobs and not unended:
                 return Ended.EXHAUSTED
             if self._record_ended(0.0):
+                self._tidy()
                 continue
             if self.starts and self.starved:
                 self._await_candidate()
-            else:
-                self._record_ended(POLL_SECONDS)
+            elif self._record_ended(POLL_SECONDS):
+                self._tidy()
 
     def leave(self) -> None:
         """Record what has ended, stop the rest and hand it back."""
@@ -180,6 +183,12 @@ class Search:
                 judged = record(session.store, session.history.study, trial, evaluation)
                 self.mistakes.look_at(trial, judged)
         return any_ended
+
+    def _tidy(self) -> None:
+        """Delete checkpoints that nobody needs, by the newest state of the record."""
+        history = self.session.history
+        history.take_in_changes()
+        self.retention.tidy(history.study, history.trials)
 
     def _start_ready(self) -> None:
         """Start a candidate that is ready where a trial has ended just now."""

@@ -32,6 +32,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
         threads=1,
         timeout=None,
         memory_limit=None,
+        scale=None,
     )
 
 
