@@ -18,6 +18,7 @@ from moopt.study.trials import (
     Candidate,
     Failure,
     FailureKind,
+    Measurement,
     Trial,
     TrialState,
 )
@@ -28,9 +29,6 @@ from moopt.study.validation import (
     with_formulas,
 )
 from moopt.surrogates.recommended_front import recommend
-
-ENOUGH_TO_INFER = 5
-"""Completed trials, one of them feasible, before a missing reference is inferred, once."""
 
 
 class Optimizer:
@@ -78,28 +76,47 @@ class Optimizer:
             Candidate(checked, fidelity=whole_fidelity(self._study), sampler="attached")
         )
 
-    def tell(self, number: int, measurements: Mapping[str, Raw]) -> Trial:
+    def tell(
+        self, number: int, measurements: Mapping[str, Raw], *, fidelity: float | None = None
+    ) -> Trial:
         """Record what was measured: a value or (mean, standard error) by name.
 
         Objectives that are left out or None count as not measured.
 
+        Args:
+            number: Of the trial.
+            measurements: By the name of the outcome.
+            fidelity: At which it was measured, where the trial was ended before its own. None: at
+                its own.
+
         Raises:
             SelectionError: The trial is not running.
-            EvaluationError: A value is no finite number, or nothing of the study was measured.
+            EvaluationError: A value is no finite number, nothing of the study was measured, or the
+                trial has no such fidelity on its way.
         """
         trial = self._running(number)
-        measured = check_measurements(measurements)
-        if not any(name in measured for name in self._study.outcomes):
-            raise EvaluationError(
-                f"trial {number} was told {list(measurements)}, which holds none of the outcomes "
-                f"{list(self._study.outcomes)}; use fail() for a trial that gave nothing"
-            )
-        complete = with_formulas(self._study.objectives, trial.parameters, measured)
-        self._end(replace(trial, state=TrialState.COMPLETED, measurements=complete))
-        completed = sum(each.state is TrialState.COMPLETED for each in self._trials)
-        if completed >= ENOUGH_TO_INFER and is_settled(self._study, self._trials):
+        complete = self._checked(trial, measurements)
+        state = TrialState.COMPLETED
+        if fidelity is not None and fidelity != trial.fidelity:
+            state, trial = TrialState.STOPPED, replace(trial, fidelity=_on_the_way(trial, fidelity))
+        self._end(replace(trial, state=state, measurements=complete))
+        if is_settled(self._study, self._trials):
             inferred = infer_references(self._study, self._trials)
             self._study = self._study.with_references(inferred)
+        return self._trials[number]
+
+    def report(self, number: int, fidelity: float, measurements: Mapping[str, Raw]) -> Trial:
+        """Keep what a running trial has measured on the way to its fidelity.
+
+        Raises:
+            SelectionError: The trial is not running.
+            EvaluationError: A value is no finite number, nothing of the study was measured, or the
+                trial has no such fidelity on its way.
+        """
+        trial = self._running(number)
+        complete = self._checked(trial, measurements)
+        partial = {**trial.partial, _on_the_way(trial, fidelity): complete}
+        self._trials[number] = replace(trial, partial=partial)
         return self._trials[number]
 
     def fail(self, number: int, reason: str) -> Trial:
@@ -125,13 +142,24 @@ class Optimizer:
         """
         return recommend(self._study, self._trials)
 
+    def _checked(self, trial: Trial, measurements: Mapping[str, Raw]) -> dict[str, Measurement]:
+        measured = check_measurements(measurements)
+        if not any(name in measured for name in self._study.outcomes):
+            raise EvaluationError(
+                f"trial {trial.number} was told {list(measurements)}, which holds none of the "
+                f"outcomes {list(self._study.outcomes)}; use fail() for a trial that gave nothing"
+            )
+        return with_formulas(self._study.objectives, trial.parameters, measured)
+
     def _add(self, candidate: Candidate) -> Trial:
+        number, earlier = len(self._trials), candidate.continues
         trial = Trial(
-            len(self._trials),
+            number,
             candidate.parameters,
             state=TrialState.RUNNING,
             fidelity=candidate.fidelity,
-            seed=self._seed + len(self._trials),
+            continues=earlier,
+            seed=self._seed + number if earlier is None else self._trials[earlier].seed,
             sampler=candidate.sampler,
             notes=candidate.notes,
             attempts=1,
@@ -155,3 +183,17 @@ class Optimizer:
                 f"trial {number} is {trial.state.value}; only a running trial can be told or failed"
             )
         return trial
+
+
+def _on_the_way(trial: Trial, fidelity: float) -> float:
+    """Return a fidelity that is on a trial's way to its own.
+
+    Raises:
+        EvaluationError: It is not.
+    """
+    if trial.fidelity is None or not 0 < fidelity <= trial.fidelity:
+        raise EvaluationError(
+            f"trial {trial.number} is measured at fidelities up to {trial.fidelity}, got "
+            f"{fidelity:g}"
+        )
+    return float(fidelity)

@@ -1,13 +1,19 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from moopt import (
+    Candidate,
     Continuous,
+    Fidelity,
     Maximize,
     Measurement,
     Minimize,
     Objective,
     OutcomeConstraint,
     Study,
+    Trial,
     TrialState,
 )
 from moopt.errors import EvaluationError, SelectionError, StudyError, SurrogateError
@@ -141,3 +147,43 @@ def test_a_recommended_front_needs_three_trials() -> None:
 
     with pytest.raises(SurrogateError, match="study 'asked' has 2; look at the measured"):
         optimizer.recommended_front()
+
+
+STEPWISE = replace(STUDY, fidelity=Fidelity("epochs", low=1, high=9))
+
+
+def test_a_trial_that_was_ended_early_is_kept_at_the_fidelity_that_it_came_to() -> None:
+    optimizer = Optimizer(STEPWISE, sampler="sobol")
+    (trial,) = optimizer.ask()
+
+    optimizer.report(trial.number, 1, {"accuracy": 0.3, "latency": 3.0})
+    stopped = optimizer.tell(trial.number, {"accuracy": 0.4, "latency": 3.0}, fidelity=3)
+
+    assert (stopped.state, stopped.fidelity) == (TrialState.STOPPED, 3.0)
+    assert stopped.partial[1.0]["accuracy"] == Measurement(0.3)
+    assert not optimizer.front().trials
+
+
+@pytest.mark.parametrize("fidelity", [0.0, 10.0, -1.0])
+def test_a_fidelity_that_is_not_on_a_trials_way_is_refused(fidelity: float) -> None:
+    optimizer = Optimizer(STEPWISE, sampler="sobol")
+    (trial,) = optimizer.ask()
+
+    with pytest.raises(EvaluationError, match=f"fidelities up to 9.0, got {fidelity:g}"):
+        optimizer.report(trial.number, fidelity, {"accuracy": 0.3})
+    with pytest.raises(EvaluationError, match=f"fidelities up to 9.0, got {fidelity:g}"):
+        optimizer.tell(trial.number, {"accuracy": 0.3}, fidelity=fidelity)
+
+
+def test_a_trial_that_takes_another_one_further_has_its_seed() -> None:
+    class Further:
+        def propose(
+            self, study: Study, trials: Sequence[Trial], count: int, seed: int
+        ) -> list[Candidate]:
+            del study, count, seed
+            return [Candidate({"x": 0.25}, fidelity=9.0, continues=len(trials) - 1)]
+
+    optimizer = Optimizer(STEPWISE, sampler=Further(), seed=7)
+    (first, second) = optimizer.ask(2)
+
+    assert (second.continues, second.seed) == (0, first.seed)

@@ -17,6 +17,10 @@ from moopt.study.trials import Trial
 MARGIN = 0.1
 """Distance of the reference from the worst value on the front, as a share of the front's range."""
 
+ENOUGH_TO_INFER = 5
+"""Trials that have every objective before a missing reference is inferred, once; more if
+`start_with` has more."""
+
 
 def infer_references(study: Study, trials: Sequence[Trial]) -> dict[str, float]:
     """Return a reference, in its own unit, for each objective to which the study gives none.
@@ -50,12 +54,14 @@ def infer_references(study: Study, trials: Sequence[Trial]) -> dict[str, float]:
 
 
 def is_settled(study: Study, trials: Sequence[Trial]) -> bool:
-    """Say whether references that are inferred now may stay: a feasible trial was measured.
+    """Say whether references that are inferred now may stay: enough was measured, one feasible.
 
     What only infeasible trials reach may be better than all that is feasible; above a reference
     made of them nothing would ever count.
     """
-    return any(is_feasible(study, trial) for trial in measured_trials(study, trials))
+    measured = measured_trials(study, trials)
+    enough = len(measured) >= max(ENOUGH_TO_INFER, len(study.start_with))
+    return enough and any(is_feasible(study, trial) for trial in measured)
 
 
 def reference_point(study: Study) -> Float[np.ndarray, " m"]:

@@ -5,11 +5,7 @@ from collections.abc import Sequence
 from moopt.front.reference_point import infer_references, is_settled
 from moopt.store.store import Store
 from moopt.study.study import Study
-from moopt.study.trials import Trial, TrialState
-
-INITIAL_TRIALS = 5
-"""Completed trials from which references are inferred, one of them feasible; more if `start_with`
-has more."""
+from moopt.study.trials import Trial
 
 
 def with_stored_references(store: Store, study: Study, trials: Sequence[Trial]) -> Study:
@@ -19,9 +15,7 @@ def with_stored_references(store: Store, study: Study, trials: Sequence[Trial]) 
     """
     if all(objective.reference is not None for objective in study.objectives):
         return study
-    completed = sum(trial.state is TrialState.COMPLETED for trial in trials)
-    enough = max(INITIAL_TRIALS, len(study.start_with))
-    if completed >= enough and is_settled(study, trials):
+    if is_settled(study, trials):
         store.set_references(study.name, infer_references(study, trials))
     stored = store.study(study.name)
     return study.with_references(

@@ -79,5 +79,6 @@ def test_the_reference_is_inferred_from_the_worst_trial() -> None:
 
 
 def test_what_infeasible_trials_reach_settles_no_reference() -> None:
-    assert not is_settled(FREE, [TRIALS[3]])
-    assert is_settled(FREE, TRIALS[2:])
+    assert not is_settled(FREE, [TRIALS[3]] * 5)
+    assert is_settled(FREE, TRIALS)
+    assert not is_settled(FREE, TRIALS[:4])
