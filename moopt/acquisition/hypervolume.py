@@ -38,13 +38,24 @@ class ExpectedHypervolumeImprovement:
         count = len(self.beliefs.values)
         means = [mean.expand(-1, count) for mean, _ in moments]
         deviations = [deviation.expand(-1, count) for _, deviation in moments]
+        return self.of_normal(means, deviations)
+
+    def of_normal(
+        self, means: list[Float[Tensor, "r s"]], deviations: list[Float[Tensor, "r s"]]
+    ) -> Float[Tensor, " r"]:
+        """Return the value of candidates with independent normal outcomes; differentiable.
+
+        Args:
+            means: By outcome, for each candidate and each sampled front.
+            deviations: As the means, above zero.
+        """
         total = log_probability_of_feasibility(self.beliefs.limits, means, deviations)
         if self.boxes is not None:
             objectives = slice(0, self.objective_count)
             total = total + log_expected_gain(
                 self.boxes, torch.stack(means[objectives]), torch.stack(deviations[objectives])
             )
-        return torch.as_tensor(total).logsumexp(dim=1) - math.log(count)
+        return torch.as_tensor(total).logsumexp(dim=1) - math.log(means[0].shape[1])
 
 
 def noisy_hypervolume_improvement(

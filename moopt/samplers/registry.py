@@ -5,14 +5,18 @@ from functools import partial
 
 from moopt.errors import SelectionError
 from moopt.protocols import Sampler
+from moopt.samplers.asha import AshaSampler
 from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.optional import optuna_sampler, pymoo_sampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "auto": AutoSampler,
     "bayesian": BayesianSampler,
+    "multi_fidelity": MultiFidelitySampler,
+    "asha": AshaSampler,
     "sobol": QuasiRandomSampler,
     "random": RandomSampler,
     "nsga2": partial(pymoo_sampler, "nsga2"),

@@ -26,6 +26,7 @@ def announced(candidate: Candidate) -> Trial:
         candidate.parameters,
         state=TrialState.PROPOSED,
         fidelity=candidate.fidelity,
+        continues=candidate.continues,
         sampler=candidate.sampler,
         notes=candidate.notes,
     )

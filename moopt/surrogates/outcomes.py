@@ -51,6 +51,10 @@ class Outcomes:
         pending = torch.cat([self.data.pending, point[None]])
         return replace(self, data=replace(self.data, pending=pending))
 
+    def restricted(self, data: TrainingData) -> "Outcomes":
+        """Return the same beliefs where only some of the trials may be on the front."""
+        return replace(self, data=data)
+
 
 def learn_outcomes(
     encoding: SpaceEncoding, data: TrainingData, kernel: str | None = None

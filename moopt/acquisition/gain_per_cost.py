@@ -1,0 +1,163 @@
+"""What a short evaluation is worth: the gain per cost of looking first, going on where that pays.
+
+A trial at a low fidelity adds nothing to the front. It tells what a whole evaluation would find,
+and leaves the choice to pay for one or not. So it is worth what the best rule for going on would
+earn: go on after the better results only. Its rate is the expected gain over the expected cost,
+
+    max over k of  (1/n) sum of the k largest gains / (cost now + k/n * cost of going on),
+
+with `n` equally likely results of the short evaluation. Of a whole evaluation the rate is expected
+improvement over cost. The rule is a renewal argument: who repeats it earns that much per cost.
+
+Source: Picheny, Ginsbourger, Richet and Caplin, "Quantile-based optimization of noisy computer
+experiments with tunable precision", Technometrics 55 (2013), for what an observation of another
+fidelity leaves open; Irshad, Karsch and Döpp, "Leveraging trust for joint multi-objective and
+multi-fidelity optimization", Machine Learning: Science and Technology 5 (2024), for hypervolume
+over cost.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from botorch.utils.sampling import draw_sobol_normal_samples
+from jaxtyping import Float
+from torch import Tensor
+
+from moopt.acquisition.hypervolume import ExpectedHypervolumeImprovement
+from moopt.encoding.fidelities import FidelityEncoding
+from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.outcomes import Surrogate
+
+RESULTS = 16
+"""Results of a short evaluation that are considered."""
+
+LEAST_OPEN = 1e-6
+"""Share of a variance that no observation takes away: densities need some width."""
+
+TINY = 1e-12
+"""Smallest variance, standardized."""
+
+Cost = Callable[[Float[Tensor, "n d"], float, float], Float[Tensor, " n"]]
+"""Of taking points of the parameters to a fidelity, after another one (0: none)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GainPerCost:
+    """Log rates of hypervolume per cost at the highest fidelity."""
+
+    gain: ExpectedHypervolumeImprovement
+    """Of points at the highest fidelity."""
+
+    surrogates: tuple[Surrogate, ...]
+    """Of all outcomes, at all fidelities."""
+
+    encoding: FidelityEncoding
+    cost: Cost
+    normals: Float[Tensor, "n k"]
+
+    @classmethod
+    def of(
+        cls,
+        gain: ExpectedHypervolumeImprovement,
+        surrogates: tuple[Surrogate, ...],
+        encoding: FidelityEncoding,
+        cost: Cost,
+        seed: int,
+    ) -> "GainPerCost":
+        """Draw the results that are considered."""
+        normals = draw_sobol_normal_samples(
+            len(surrogates), RESULTS, dtype=torch.float64, seed=seed % 2**31
+        )
+        return cls(gain, surrogates, encoding, cost, normals)
+
+    def whole(self, points: Float[Tensor, "r d"], *, after: float = 0.0) -> Float[Tensor, " r"]:
+        """Return the log rate of evaluating points at the highest fidelity; differentiable.
+
+        Args:
+            points: Of the parameters.
+            after: The fidelity that they have been taken to. 0: none.
+        """
+        high = self.encoding.fidelity.high
+        gain = self.gain(self.encoding.at(points, high)[:, None, :])
+        return gain - self.cost(points, high, after).log()
+
+    def at(
+        self, points: Float[Tensor, "r d"], fidelity: float, *, after: float = 0.0
+    ) -> Float[Tensor, " r"]:
+        """Return the log rate of looking at points at a fidelity first; differentiable.
+
+        Args:
+            points: Of the parameters.
+            fidelity: Below the highest.
+            after: The fidelity that they have been taken to. 0: none.
+        """
+        here = self.encoding.at(points, fidelity)
+        there = self.encoding.at(points, self.encoding.fidelity.high)
+        count, rows = len(self.normals), len(points)
+        means, deviations = [], []
+        for column, (surrogate, path) in enumerate(
+            zip(self.surrogates, self.gain.beliefs.paths, strict=True)
+        ):
+            mean, deviation = path(there)
+            share = explained_share(surrogate, here, there).clamp(0.0, 1.0 - LEAST_OPEN)
+            # [r, n, s]: what is expected after each result, and what is open then.
+            step = self.normals[:, column][None, :, None] * share.sqrt()[:, None, None]
+            moved = mean[:, None, :] + step * deviation[:, None, :]
+            # What is computed is the same on every front.
+            moved = moved.expand(-1, -1, len(self.gain.beliefs.values))
+            left = (1.0 - share).sqrt()[:, None, None] * deviation[:, None, :]
+            means.append(moved.reshape(rows * count, -1))
+            deviations.append(left.expand_as(moved).reshape(rows * count, -1))
+        gains = self.gain.of_normal(means, deviations).reshape(rows, count)
+        now = self.cost(points, fidelity, after)
+        return best_log_rate(gains, now, self.cost(points, self.encoding.fidelity.high, fidelity))
+
+
+def explained_share(
+    surrogate: Surrogate, here: Float[Tensor, "r d"], there: Float[Tensor, "r d"]
+) -> Float[Tensor, " r"]:
+    """Return by which share an observation here reduces the variance there, point by point.
+
+    That is the squared correlation of what would be observed here with the function there, given
+    all observations so far. Differentiable.
+    """
+    if not isinstance(surrogate, GaussianProcess):
+        return torch.ones(len(here), dtype=here.dtype)
+    kernel, theta, seen = surrogate.kernel, surrogate.kernel_theta, surrogate.likelihood.features
+    left, right = surrogate.features.of_points(here), surrogate.features.of_points(there)
+    whitened = [
+        torch.linalg.solve_triangular(
+            surrogate.factor, kernel.gram(seen, each, theta).matrix, upper=False
+        )
+        for each in (left, right)
+    ]
+    between = kernel.gram(left[:, None, :], right[:, None, :], theta).matrix[:, 0, 0]
+    covariance = between - (whitened[0] * whitened[1]).sum(dim=0)
+    prior = [kernel.diagonal(each, theta) for each in (left, right)]
+    here_variance, there_variance = (
+        (before - known.square().sum(dim=0)).clamp_min(TINY)
+        for before, known in zip(prior, whitened, strict=True)
+    )
+    noise = surrogate.likelihood.noise(surrogate.theta).median()
+    share: Tensor = covariance.square() / ((here_variance + noise) * there_variance)
+    return share.clamp_max(1.0)
+
+
+def best_log_rate(
+    gains: Float[Tensor, "r n"], now: Float[Tensor, " r"], later: Float[Tensor, " r"]
+) -> Float[Tensor, " r"]:
+    """Return the log of the best expected gain per expected cost, over rules for going on.
+
+    Args:
+        gains: Log of the gain after each of `n` equally likely results.
+        now: Cost of the result.
+        later: Cost of going on after it, which is where the gain is.
+    """
+    count = gains.shape[1]
+    earned = gains.sort(dim=1, descending=True).values.logcumsumexp(dim=1) - math.log(count)
+    shares = torch.arange(1, count + 1, dtype=gains.dtype) / count
+    rates = earned - (now[:, None] + shares * later[:, None]).log()
+    best: Tensor = rates.amax(dim=1)
+    return best
