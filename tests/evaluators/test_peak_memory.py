@@ -1,4 +1,5 @@
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ def hold(mib: int) -> None:
 
 
 def test_a_run_that_holds_more_has_a_higher_peak() -> None:
-    small, large = (peak_memory_gib(lambda size=size: hold(size)) for size in (8, 264))
+    small, large = (peak_memory_gib(partial(hold, size)) for size in (8, 264))
 
     assert large[0] - small[0] == pytest.approx(0.25, abs=0.05)
     assert 0 <= small[1] < 0.05

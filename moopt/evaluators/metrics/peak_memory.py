@@ -37,6 +37,7 @@ def peak_memory_gib(
         raise EvaluationError(
             f"a spread needs two or more repetitions, got repetitions={repetitions}"
         )
+    measure: Callable[[Callable[[], object]], int]
     match torch.device(device).type:
         case "cpu":
             measure = _main_memory
