@@ -15,7 +15,7 @@ from moopt.errors import EvaluationError, SelectionError, StudyError
 from moopt.loop import Ended, Phase, Progress, Run, StopLevel, optimize
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
-from moopt.study.evaluation import Context, Evaluation, Evaluator, Report, Split
+from moopt.study.evaluation import Context, Evaluation, Evaluator, Report, Split, ignore_report
 from moopt.study.objectives import Maximize, Minimize, Objective, OutcomeConstraint
 from moopt.study.parameters import Categorical, Continuous, Parameters
 from moopt.study.study import Study
@@ -83,8 +83,13 @@ class LosingExecutor:
     capacity: int = 1
     lost: dict[int, int] = field(default_factory=dict)
 
-    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
-        del split
+    def start(
+        self,
+        trial: Trial,
+        split: Split = Split.SEARCH,
+        take: Callable[[str, Report], None] = ignore_report,
+    ) -> str:
+        del split, take
         self.lost[trial.number] = self.lost.get(trial.number, 0) + 1
         return str(trial.number)
 
@@ -94,9 +99,8 @@ class LosingExecutor:
             return Evaluation(failure)
         return Evaluation({"gain": 1.0, "cost": 1.0})
 
-    def reports(self, job: str) -> list[Report]:
-        del job
-        return []
+    def stop_early(self, job: str) -> None:
+        pass
 
     def wait(self, seconds: float) -> None:
         pass

@@ -1,7 +1,8 @@
 """What a driver and its worker say to each other over their pipe.
 
 A worker answers a `Setup` with `Ready` or `Broken`. It answers a `Job` with `Begun`, then with any
-number of `Report`s and at last with an `Evaluation`, with `Refused` or with `Broken`.
+number of `Report`s and at last with an `Evaluation`, with `Refused` or with `Broken`. Meanwhile it
+may be told to `StopEarly`, and is told nothing else.
 """
 
 from dataclasses import dataclass
@@ -40,6 +41,11 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class StopEarly:
+    """The trial that is measured is not worth finishing. It may have ended by now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The study file is loaded."""
 
@@ -75,4 +81,8 @@ class Refused:
     message: str
 
 
+Order = Setup | Job | StopEarly
+"""What a driver says."""
+
 Answer = Ready | Begun | Broken | Refused | Report | Evaluation
+"""What a worker says."""

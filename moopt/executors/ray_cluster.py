@@ -8,7 +8,7 @@ until there is room for it, fewer trials run.
 import itertools
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from moopt.executors.ray_patience import Attendance, check_possible, settle
 from moopt.executors.ray_room import Share
 from moopt.executors.ray_worker import Setup
 from moopt.executors.study_bundle import bundle_of
-from moopt.study.evaluation import Evaluation, Report, Split
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_report
 from moopt.study.trials import Trial
 
 
@@ -71,6 +71,7 @@ class RayExecutor:
         Share(cpus_per_trial, gpus_per_trial or 0)
         bundle = bundle_of(study_file)
         self._counter = itertools.count()
+        self._takers: dict[str, Callable[[str, Report], None]] = {}
         with ExitStack() as stack:
             self._connection = connect(
                 resolved(address), bundle, cpus=cpus_per_trial * (workers or 1)
@@ -122,8 +123,18 @@ class RayExecutor:
         hosts = sorted({slot.opened.host for slot in self._crew.slots if slot.opened})
         return f"Ray at {self._connection.address}: {workers}, on {', '.join(hosts)}"
 
-    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
+    def start(
+        self,
+        trial: Trial,
+        split: Split = Split.SEARCH,
+        take: Callable[[str, Report], None] = ignore_report,
+    ) -> str:
         """Give a trial to an idle worker and return the job's name.
+
+        Args:
+            trial: What to measure.
+            split: On which data.
+            take: Is given the job's name and each partial result, by `poll`.
 
         Raises:
             ExecutorError: All workers are busy, or there is none.
@@ -132,6 +143,7 @@ class RayExecutor:
         self._crew.look(0.0)
         self._crew.check_usable()
         name = f"{trial.number}.{next(self._counter)}"
+        self._takers[name] = take
         slot = next((each for each in self._crew.slots if each.idle), None)
         if slot is None and self._crew.placed < len(self._crew.slots):
             # The one that was free has just been lost.
@@ -150,6 +162,10 @@ class RayExecutor:
             StudyError: No worker can use the study file.
         """
         self._crew.look(0.0)
+        for report in self._crew.reports.pop(job, []):
+            self._takers[job](job, report)
+        if job in self._crew.ended:
+            del self._takers[job]
         match self._crew.ended.pop(job, None):
             case Refused(message=message):
                 raise EvaluationError(message)
@@ -159,25 +175,28 @@ class RayExecutor:
             case evaluation:
                 return evaluation
 
-    def reports(self, job: str) -> list[Report]:
-        """Return the partial results of a job since the last call."""
-        return self._crew.reports.pop(job, [])
-
     def wait(self, seconds: float) -> None:
-        """Return when a job has ended or a worker has come, at the latest after that long."""
+        """Return when a job has ended or reported or a worker has come, at most after that long."""
         end = time.monotonic() + seconds
         placed = self._crew.placed
-        while not self._crew.ended and self._crew.usable and self._crew.placed <= placed:
+        while not self._crew.has_news and self._crew.usable and self._crew.placed <= placed:
             placed = self._crew.placed
             left = end - time.monotonic()
             if left <= 0:
                 return
             self._crew.look(left)
 
+    def stop_early(self, job: str) -> None:
+        """Tell the evaluator of a job to come to an end, if it still runs."""
+        for slot in self._crew.slots:
+            if slot.job == job:
+                slot.stop_early()
+
     def stop(self, job: str) -> None:
         """End a job without an outcome, and the process that measures it."""
         self._crew.ended.pop(job, None)
         self._crew.reports.pop(job, None)
+        self._takers.pop(job, None)
         for slot in self._crew.slots:
             if slot.job == job:
                 slot.stop()

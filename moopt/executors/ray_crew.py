@@ -61,6 +61,11 @@ class Crew:
         """Whether there can be workers: see `check_usable`."""
         return self.broken is None and self._unstartable is None
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is an outcome or a partial result to be asked for."""
+        return bool(self.ended or self.reports)
+
     def look(self, seconds: float) -> None:
         """Take in what the workers answer, who was lost and who is silent."""
         calls = {call: slot for slot in self.slots for call in slot.calls}
@@ -118,7 +123,8 @@ class Crew:
                 self.broken = message
             case Step(reports=reports, ended=ended):
                 if slot.job is not None:
-                    self.reports[slot.job].extend(reports)
+                    if reports:
+                        self.reports[slot.job].extend(reports)
                     self._end(slot, slot.job, ended)
             case None:
                 self._lose(slot, None)

@@ -86,6 +86,9 @@ class RayWorker:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._unwanted: set[str] = set()
+        self._stopping: set[str] = set()
+        """Jobs that are to come to an end and were not told yet."""
+
         self._pool: LocalExecutor | None = None
         self._job: _Job | None = None
         self._directory = setup.directory
@@ -135,11 +138,12 @@ class RayWorker:
                 pool.stop(self._job.inside)
             errors = self._directory / str(trial.number) / STDERR
             offset = errors.stat().st_size if errors.exists() else 0
+            reports: list[Report] = []
             try:
-                inside = pool.start(trial, split)
+                inside = pool.start(trial, split, lambda _, report: reports.append(report))
             except MooptError as error:
                 return Step((), Broken(str(error)))
-            self._job = _Job(name, inside, Printed(errors, offset))
+            self._job = _Job(name, inside, Printed(errors, offset), reports)
             return self._step(pool, self._job)
 
     def go_on(self, name: str) -> Step:
@@ -148,6 +152,10 @@ class RayWorker:
             if self._job is None or self._job.name != name:
                 return Step((), None)
             return self._step(self._opened(), self._job)
+
+    def stop_early(self, name: str) -> None:
+        """Tell the evaluator of a job to come to an end, within a moment."""
+        self._stopping.add(name)
 
     def stop(self, name: str) -> None:
         """End a job without an outcome."""
@@ -179,9 +187,13 @@ class RayWorker:
         """Return when the job has ended, has reported or is unwanted, or after a while."""
         beat = time.monotonic() + BEAT_SECONDS
         while job.name not in self._unwanted and time.monotonic() < beat:
+            if job.name in self._stopping:
+                self._stopping.discard(job.name)
+                pool.stop_early(job.inside)
             pool.wait(_TICK_SECONDS)
             ended = self._ended(pool, job)
-            reports = tuple(pool.reports(job.inside))
+            reports = tuple(job.reports)
+            job.reports.clear()
             if ended is not None:
                 self._job = None
             if ended is not None or reports:
@@ -220,6 +232,9 @@ class _Job:
 
     errors: Printed
     """What the trial prints to stderr."""
+
+    reports: list[Report]
+    """What it has reported since the last step."""
 
 
 def _usable(directory: Path) -> Path:

@@ -8,7 +8,7 @@ from moopt.store.changes import MAX_WORKER_LOSSES
 from moopt.store.reports import PartialResult
 from moopt.store.store import Store
 from moopt.study.evaluation import Evaluation, Report
-from moopt.study.outcomes import judge
+from moopt.study.outcomes import Measured, judge
 from moopt.study.study import Study
 from moopt.study.trials import Failure, FailureKind, Trial
 from moopt.study.validation import check_measurements
@@ -29,8 +29,8 @@ def record(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> 
                 store.lose(name, number, failure, attempt=attempt)
             case Failure() as failure:
                 store.fail(name, number, failure, attempt=attempt, usage=evaluation.usage)
-            case measurements:
-                store.complete(name, number, measurements, usage=evaluation.usage)
+            case Measured(measurements=measurements, reached=reached):
+                store.complete(name, number, measurements, reached=reached, usage=evaluation.usage)
     except StateError as error:
         # This machine was silent for longer than a lease, and another driver took the trial.
         _LOGGER.warning("%s", error)
@@ -68,6 +68,12 @@ def record_held_out(store: Store, study: Study, trial: Trial, evaluation: Evalua
             return True
         case Failure(message=message):
             _LOGGER.warning("trial %d has no held-out figures: %s", trial.number, message)
-        case measurements:
+        case Measured(reached=float() as reached):
+            _LOGGER.warning(
+                "trial %d has no held-out figures: its evaluator ended early, at fidelity %g",
+                trial.number,
+                reached,
+            )
+        case Measured(measurements=measurements):
             store.record_held_out(study.name, trial.number, measurements, usage=evaluation.usage)
     return False

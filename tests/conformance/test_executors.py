@@ -12,9 +12,9 @@ from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
 from moopt.executors.optional import ray_executor
 from moopt.protocols import Executor
-from moopt.study.evaluation import Split
+from moopt.study.evaluation import Report, Split
 from moopt.study.loading import load_study_file
-from moopt.study.trials import Failure, FailureKind
+from moopt.study.trials import Failure, FailureCause, FailureKind
 from tests.executors import faulty_study
 from tests.executors.faulty_study import trial_that
 from tests.executors.ray_nodes import RayNodes
@@ -103,16 +103,96 @@ def test_the_outcome_is_what_the_evaluator_returned(executor: Executor) -> None:
     assert outcome_of(executor, job) == {"accuracy": 0.9, "latency": (7.0, 0.5)}
 
 
-def test_reports_are_handed_over_once(executor: Executor) -> None:
-    job = executor.start(trial_that("report_twice"))
+def test_reports_are_handed_over_once_and_in_order(executor: Executor) -> None:
+    taken: list[tuple[str, Report]] = []
+
+    job = executor.start(trial_that("report_twice"), Split.SEARCH, lambda *told: taken.append(told))
+    outcome = outcome_of(executor, job)
+
+    assert taken == [
+        (job, Report(1.0, {"accuracy": 0.5})),
+        (job, Report(2.0, {"accuracy": (0.7, 0.1)})),
+    ]
+    assert outcome == {"accuracy": 0.9, "latency": (0.0, 0.5)}
+
+
+def test_a_trial_that_is_told_to_stop_ends_at_the_fidelity_that_it_reported(
+    executor: Executor,
+) -> None:
+    reached: list[float] = []
+
+    def take(job: str, report: Report) -> None:
+        reached.append(report.fidelity)
+        if report.fidelity >= 2:
+            executor.stop_early(job)
+
+    job = executor.start(trial_that("train", fidelity=1000.0), Split.SEARCH, take)
+    outcome = outcome_of(executor, job)
+
+    # Elsewhere the trial goes on until the word has come.
+    assert isinstance(outcome, Report)
+    assert outcome == Report(reached[-1], {"accuracy": reached[-1], "latency": 1.0})
+    assert 2 <= reached[-1] < 1000
+
+
+def test_the_wish_to_stop_one_trial_does_not_reach_the_next(executor: Executor) -> None:
+    def take(job: str, report: Report) -> None:
+        del report
+        executor.stop_early(job)
+
+    for _ in range(2):
+        # It ends without asking.
+        outcome_of(executor, executor.start(trial_that("report_twice"), Split.SEARCH, take))
+    job = executor.start(trial_that("train", fidelity=3.0))
+
+    assert outcome_of(executor, job) == {"accuracy": 3.0, "latency": 1.0}
+
+
+def test_who_wants_to_stop_a_job_that_has_ended_is_not_heard(executor: Executor) -> None:
+    job = executor.start(trial_that("measure"))
     outcome_of(executor, job)
 
-    reports = executor.reports(job)
-    assert [(each.fidelity, each.measurements) for each in reports] == [
-        (1.0, {"accuracy": 0.5}),
-        (2.0, {"accuracy": (0.7, 0.1)}),
-    ]
-    assert executor.reports(job) == []
+    executor.stop_early(job)
+
+    assert isinstance(outcome_of(executor, executor.start(trial_that("measure"))), Mapping)
+
+
+def test_an_evaluator_may_end_early_by_itself(executor: Executor) -> None:
+    outcome = outcome_of(executor, executor.start(trial_that("end_early", fidelity=9.0)))
+
+    assert outcome == Report(3.0, {"accuracy": 0.25, "latency": 1.0})
+
+
+@pytest.mark.parametrize("reported", [0.0, 10.0, -1.0, float("nan"), float("inf")])
+def test_a_fidelity_that_cannot_be_is_the_evaluators_mistake(
+    executor: Executor, reported: float
+) -> None:
+    job = executor.start(trial_that("report_fidelity", fidelity=9.0, reports=reported))
+
+    with pytest.raises(EvaluationError, match="fidelity"):
+        outcome_of(executor, job)
+
+
+def test_a_partial_result_that_is_not_finite_fails_the_trial(executor: Executor) -> None:
+    outcome = outcome_of(executor, executor.start(trial_that("report_nan")))
+
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.CANDIDATE
+    assert outcome.cause is FailureCause.NON_FINITE
+    assert "'accuracy'" in outcome.message
+
+
+def test_a_trial_finds_the_folder_of_the_one_that_it_takes_further(executor: Executor) -> None:
+    outcome_of(executor, executor.start(trial_that("leave_checkpoint", number=21)))
+    job = executor.start(trial_that("find_checkpoint", number=22, continues=21))
+
+    assert outcome_of(executor, job) == {"accuracy": 21.0, "latency": 1.0}
+
+
+def test_a_trial_that_takes_none_further_is_given_no_folder(executor: Executor) -> None:
+    outcome = outcome_of(executor, executor.start(trial_that("find_checkpoint", number=23)))
+
+    assert outcome == {"accuracy": 0.0, "latency": 1.0}
 
 
 def test_a_report_of_no_numbers_is_the_evaluators_mistake(executor: Executor) -> None:

@@ -1,113 +1,66 @@
-"""What a training run costs: seconds, and energy where the machine tells.
+"""What a training run costs: in operations, which are the same everywhere, or in seconds.
 
-    with metered("cuda:0") as cost:
-        train()
-    measurements["training_seconds"] = cost.seconds
-    measurements["training_joules"] = cost.joules
-
-Both are measured once: one training run is one example, so there is no standard error, and the
-search learns how much they vary.
+Operations are counted by torch while it takes a step, for three lengths of texts. The cost of a
+transformer is a polynomial of degree two in the length, so three tell all others.
 """
 
-import importlib
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import math
+from collections.abc import Callable, Mapping
 
 import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
-RAPL = Path("/sys/class/powercap")
-"""Where Linux tells the energy of processors, if it lets this user read it."""
+from moopt.training.batches import Batch
 
-_Counter = Callable[[], float]
-"""Joules since some moment."""
-
-
-@dataclass(slots=True)
-class TrainingCost:
-    """What a block took. It is filled in when the block has ended."""
-
-    seconds: float = 0.0
-    joules: float | None = None
-    """What the whole device took meanwhile, other work on it included. None: it does not tell."""
+TERA = 1e12
 
 
-@contextmanager
-def metered(device: str = "cpu") -> Iterator[TrainingCost]:
-    """Measure what a block costs, also if it ends in an error.
+def training_teraflop(
+    model: nn.Module,
+    loss: Callable[[nn.Module, Batch], Tensor],
+    shapes: Mapping[tuple[int, int], int],
+) -> tuple[float, float]:
+    """Return the operations of a training run in 10^12, padding included. The standard error is 0.
 
-    Energy is that of the GPU, by NVML (needs the package nvidia-ml-py), or on the device `cpu` that
-    of all processors, by RAPL.
-    """
-    counter = _energy_counter(torch.device(device))
-    cost = TrainingCost()
-    joules = None if counter is None else counter()
-    began = time.perf_counter()
-    try:
-        yield cost
-    finally:
-        if torch.device(device).type == "cuda":
-            torch.cuda.synchronize(device)
-        cost.seconds = time.perf_counter() - began
-        if counter is not None and joules is not None:
-            cost.joules = counter() - joules
-
-
-def _energy_counter(device: torch.device) -> _Counter | None:
-    match device.type:
-        case "cpu":
-            return processor_energy(RAPL)
-        case "cuda":
-            return _gpu_energy(device)
-    return None
-
-
-def _gpu_energy(device: torch.device) -> _Counter | None:
-    try:
-        nvml = importlib.import_module("pynvml")
-    except ModuleNotFoundError:
-        return None
-    try:
-        nvml.nvmlInit()
-        uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
-        handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
-        nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-    except nvml.NVMLError:  # older GPUs, or shares of one, have no counter
-        return None
-    return lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
-
-
-def processor_energy(folder: Path) -> _Counter | None:
-    """Return a counter of the joules of all processors, or None where it cannot be read.
+    A multiplication and an addition are two operations. Only matrix products count, which is
+    nearly all that a transformer does.
 
     Args:
-        folder: With a folder `intel-rapl:<n>` for each processor.
+        model: As it is trained: what is frozen costs no backward pass.
+        loss: Loss of a batch, as it is trained.
+        shapes: How often each shape (texts, tokens) of a batch was trained on.
     """
-    # intel-rapl:0:1 is a part of intel-rapl:0
-    zones = sorted(zone for zone in folder.glob("intel-rapl:*") if zone.name.count(":") == 1)
-    try:
-        last = [_microjoules(zone) for zone in zones]
-        turns = [int((zone / "max_energy_range_uj").read_text()) for zone in zones]
-    except (OSError, ValueError):
-        return None
-    if not zones:
-        return None
-    total = 0
-
-    def joules() -> float:
-        nonlocal total, last
-        now = [_microjoules(zone) for zone in zones]
-        # the counters start again at 0 when they are full, after an hour or so
-        total += sum(
-            (after - before) % turn for before, after, turn in zip(last, now, turns, strict=True)
-        )
-        last = now
-        return total / 1e6
-
-    return joules
+    longest = max(tokens for _, tokens in shapes)
+    probes = sorted({2, (2 + longest) // 2, max(longest, 2)})
+    counted = [_operations(model, loss, tokens) for tokens in probes]
+    total = sum(
+        times * texts * _interpolated(probes, counted, tokens)
+        for (texts, tokens), times in shapes.items()
+    )
+    return total / TERA, 0.0
 
 
-def _microjoules(zone: Path) -> int:
-    return int((zone / "energy_uj").read_text())
+def _operations(model: nn.Module, loss: Callable[[nn.Module, Batch], Tensor], tokens: int) -> float:
+    """Count the operations of one step on one text, and leave the model as it was."""
+    device = next(model.parameters()).device
+    ids = torch.ones(1, tokens, dtype=torch.long, device=device)
+    batch = Batch(ids, ids.clone(), torch.zeros(1, dtype=torch.long, device=device))
+    was_training, counter = model.training, FlopCounterMode(display=False)
+    gpus = [device] if device.type == "cuda" else []
+    # Of attention's ways, torch can count this one on every device.
+    with torch.random.fork_rng(devices=gpus), sdpa_kernel(SDPBackend.MATH), counter:
+        model.train()
+        torch.autograd.backward(loss(model, batch))
+    model.train(mode=was_training)
+    model.zero_grad(set_to_none=True)
+    return float(counter.get_total_flops())
+
+
+def _interpolated(places: list[int], values: list[float], at: int) -> float:
+    """Return the value of the polynomial through some points (Lagrange)."""
+    return sum(
+        value * math.prod((at - other) / (place - other) for other in places if other != place)
+        for place, value in zip(places, values, strict=True)
+    )

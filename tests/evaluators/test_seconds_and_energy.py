@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from moopt.evaluators.metrics.training_cost import metered, processor_energy
+from moopt.evaluators.metrics.seconds_and_energy import metered, processor_energy
 
 
 def zone(folder: Path, name: str, microjoules: int) -> None:
