@@ -11,6 +11,7 @@ from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.optional import optuna_sampler, pymoo_sampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
+from moopt.samplers.racing import RacingSampler
 from moopt.samplers.stopping import MoAshaStopping
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {
@@ -18,6 +19,7 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "bayesian": BayesianSampler,
     "multi_fidelity": MultiFidelitySampler,
     "asha": AshaSampler,
+    "racing": RacingSampler,
     "sobol": QuasiRandomSampler,
     "random": RandomSampler,
     "nsga2": partial(pymoo_sampler, "nsga2"),
