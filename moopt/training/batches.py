@@ -34,6 +34,16 @@ class Batch:
             self.input_ids.to(device), self.attention_mask.to(device), self.labels.to(device)
         )
 
+    def parts(self, count: int) -> list["Batch"]:
+        """Return the batch in so many parts of about equal size, each as wide as it needs to be."""
+        rows = range(0, len(self.labels), -(-len(self.labels) // count))
+        return [self] if count == 1 else [self._rows(first, first + rows.step) for first in rows]
+
+    def _rows(self, first: int, end: int) -> "Batch":
+        mask = self.attention_mask[first:end]
+        width = int(mask.sum(dim=1).max())
+        return Batch(self.input_ids[first:end, :width], mask[:, :width], self.labels[first:end])
+
 
 @dataclass(frozen=True, slots=True)
 class TokenizedTexts:
@@ -43,6 +53,10 @@ class TokenizedTexts:
     labels: tuple[int, ...]
     padding: int
     """Token number that fills up a batch."""
+
+    def __getitem__(self, chosen: slice) -> "TokenizedTexts":
+        """Return some of them."""
+        return TokenizedTexts(self.ids[chosen], self.labels[chosen], self.padding)
 
 
 def tokenized(

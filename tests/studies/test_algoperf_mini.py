@@ -10,7 +10,7 @@ from moopt.evaluators.workloads import WorkloadsEvaluator
 from moopt.study.evaluation import Context
 from moopt.study.loading import load_study_file
 from moopt.study.trials import Trial
-from moopt.training.time_to_target import time_to_target
+from moopt.training.time_to_target import Workload, time_to_target
 from studies import algoperf_mini
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def test_every_known_point_is_a_configuration_of_its_optimizer() -> None:
 
 
 @pytest.mark.parametrize("workload", algoperf_mini.workloads, ids=lambda each: each.name)
-def test_a_workload_gets_better_in_a_few_steps(workload: algoperf_mini.Workload) -> None:
+def test_a_workload_gets_better_in_a_few_steps(workload: Workload) -> None:
     torch.set_num_threads(1)
     short = replace(workload, baseline_steps=10, most_steps=20)
 
