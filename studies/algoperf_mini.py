@@ -14,7 +14,7 @@ import math
 import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,16 +38,8 @@ WINDOW = 24
 BASELINE = UpdateRule(Method.ADAMW, learning_rate=3e-3)
 """AdamW at three times its usual rate, with warm-up and a cosine: it decides the targets."""
 
-
-@dataclass(frozen=True)
-class Size:
-    """How much is spent on a trial."""
-
-    seeds: int
-    """Runs of each workload."""
-
-
-SIZE = scaled(small=Size(seeds=2), large=Size(seeds=10))
+SEEDS = scaled(small=2, large=10)
+"""Runs of each workload in a trial."""
 
 
 class Reader(nn.Module):
@@ -226,7 +218,7 @@ def default(optimizer: str, rate: float, **others: float) -> dict[str, object]:
     return {"optimizer": optimizer, "schedule": "cosine", RATES[optimizer]: rate} | usual | others
 
 
-evaluate = WorkloadsEvaluator(workloads, rule_of, seeds=SIZE.seeds)
+evaluate = WorkloadsEvaluator(workloads, rule_of, seeds=SEEDS)
 held_out = evaluate.held_out
 
 study = Study(
