@@ -4,14 +4,19 @@ A MiniLM of six layers was fine-tuned to tell praise of a film from blame. A tri
 keeps the most important attention heads and feed-forward neurons of the others, teaches what is
 left the answers of the whole for a few steps, and rounds layers and the table of words to int8.
 Accuracy, latency and size want different models, so there is a front.
+
+`python studies/distil_layers.py compare STORE` times the front's models and the teacher in turns,
+and says how many times quicker and smaller they are.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from moopt import Maximize, Minimize, Objective, Study
+from moopt import Maximize, Minimize, Objective, Store, Study
 from moopt.evaluators.compress import CompressEvaluator, CompressionTask
+from moopt.front.front import front_of
 from moopt.study.scale import scaled
 from moopt.training.compressed_size import EncoderShape
 from moopt.training.compression import Precision
@@ -100,3 +105,25 @@ study = Study(
         space.keeping((0,), Precision.INT8, heads=6, neurons=768),
     ],
 )
+
+
+def compare(url: str) -> None:
+    """Print held-out accuracy, speed-up and size of the front's models against the teacher's."""
+    with Store(url) as store:
+        trials = store.trials(study.name)
+    teacher = space.size_mb(study.start_with[0])
+    for trial in front_of(study, trials).trials:
+        quicker, error = evaluate.speed_up(trial)
+        found = (trial.held_out or trial.measurements)["accuracy"]
+        sys.stdout.write(
+            f"trial {trial.number}: accuracy {found.mean:.3f}, {quicker:.2f} ± {error:.2f} times "
+            f"as quick, {teacher / space.size_mb(trial.parameters):.2f} times smaller\n"
+        )
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["compare", url]:
+            compare(url)
+        case _:
+            sys.exit("say `compare` and a store such as sqlite:///moopt.db")

@@ -5,6 +5,7 @@ more from the trial's seed, so that nothing has to be kept of the trials.
 """
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,7 +13,8 @@ from transformers import PreTrainedModel
 
 from moopt.errors import EvaluationError
 from moopt.evaluators.metrics.accuracy import accuracy
-from moopt.evaluators.metrics.latency import latency_seconds
+from moopt.evaluators.metrics.latency import latency_seconds, median
+from moopt.evaluators.metrics.timing import run_seconds
 from moopt.study.evaluation import Context, Split
 from moopt.study.parameters import Parameters
 from moopt.study.trials import Trial
@@ -80,6 +82,25 @@ class CompressEvaluator:
         model = self._compressed(loaded, trial.parameters, trial.seed, "cpu")
         tokenizer = load_tokenizer(self._task.lesson.teacher)
         write_compressed(directory, model, tokenizer, plan, loaded.lesson.importance)
+
+    def speed_up(self, trial: Trial, *, device: str = "cpu") -> tuple[float, float]:
+        """Return how many times quicker than the teacher a trial's model is, and a standard error.
+
+        Both are timed in turns, so that what else the machine does slows both down: latencies that
+        were measured at different times do not compare as well.
+        """
+        loaded = self._ready(device)
+        model = self._compressed(loaded, trial.parameters, trial.seed, device)
+        timed = _first(self._split(Split.SEARCH, loaded, device)[-1], self._task.timed_texts)
+        ratios = []
+        with torch.inference_mode():
+            for _ in range(self._task.repetitions):
+                one, other = (
+                    run_seconds(partial(_logits, each, timed), device, warm_up=1, repetitions=2)
+                    for each in (loaded.teacher, model)
+                )
+                ratios.append(one.min() / other.min())
+        return median(torch.stack(ratios))
 
     def _measured(
         self, trial: Trial, context: Context, split: Split

@@ -28,7 +28,8 @@ TRUSTED_SEEDS = 5
 class WorkloadsEvaluator:
     """Measures `typical`, the geometric mean of the workloads' ratios, and `worst`, the largest.
 
-    Each workload's own ratio is measured as well, under the workload's name.
+    Each workload's own ratio is measured as well, under the workload's name. Training is on the
+    CPU: these models are too small for anything else.
     """
 
     def __init__(

@@ -23,6 +23,20 @@ from moopt.study.trials import Measurement, Measurements, Trial
 
 MEASUREMENTS = "measurements.json"
 HEADS = "heads"
+COMPRESSED = "compressed.safetensors"
+SMALL_MODEL = f"""\
+`{COMPRESSED}` is the model as it was measured: cut, and in int8 where it is int8. This loads it:
+
+```python
+from pathlib import Path
+
+from moopt.training.compressed_folder import load_compressed
+
+model = load_compressed(Path("path/to/this/folder"))
+```
+
+The model that transformers loads has zeros for what is gone, and floats: it gives the same answers,
+up to the rounding of numbers, and is larger and slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +156,8 @@ def _making(folder: Path, origin: Origin) -> str:
         lines += ["", f"`{RECIPE}` is the merge recipe: same recipe, same weights."]
     if (folder / HEADS).is_dir():
         lines += ["", f"`{HEADS}/` has the classifiers with which it was measured, one a task."]
+    if (folder / COMPRESSED).is_file():
+        lines += ["", SMALL_MODEL]
     has_mergekit = (folder / MERGEKIT).is_file()
     if origin.source or has_mergekit:
         lines += ["", "To make it again:", "", "```sh"]

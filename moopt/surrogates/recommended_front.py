@@ -62,7 +62,7 @@ def recommend(study: Study, trials: Sequence[Trial]) -> Recommendation:
             f"a recommended front needs at least {FEWEST} completed trials with every objective "
             f"measured, study {study.name!r} has {count}; look at the measured front until then"
         )
-    known = sorted(trials_to_learn_from(study, trials), key=lambda trial: trial.number)
+    known = trials_to_learn_from(study, trials)  # in the order of the data's rows
     encoding = SpaceEncoding.of(study)
     data = training_data(study, encoding, known)
     with reproducible(SEED):
@@ -77,11 +77,15 @@ def recommend(study: Study, trials: Sequence[Trial]) -> Recommendation:
     predictions = zip(means, posterior.deviations[:, objectives], strict=True)
     return Recommendation(
         study.with_references(infer_references(study, trials)),
-        tuple(known),
+        _by_number(known),
         {number: _named(study, *row) for number, row in zip(numbers, predictions, strict=True)},
         dict(zip(numbers, chances.tolist(), strict=True)),
-        tuple(trial for trial, is_best in zip(known, best, strict=True) if is_best),
+        _by_number([trial for trial, is_best in zip(known, best, strict=True) if is_best]),
     )
+
+
+def _by_number(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    return tuple(sorted(trials, key=lambda trial: trial.number))
 
 
 @dataclass(frozen=True, slots=True)

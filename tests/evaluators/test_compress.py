@@ -93,3 +93,10 @@ def test_a_missing_teacher_is_named(task: CompressionTask, tmp_path: Path) -> No
 
     with pytest.raises(EvaluationError, match="nowhere; it is made by"):
         evaluate.prepare()
+
+
+def test_a_smaller_model_is_timed_against_its_teacher(task: CompressionTask) -> None:
+    times, error = CompressEvaluator(SPACE, task).speed_up(Trial(0, SMALL, seed=3))
+
+    assert times > 0
+    assert error > 0

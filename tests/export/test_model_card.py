@@ -91,3 +91,13 @@ def test_measurements_are_written_with_every_digit(tmp_path: Path) -> None:
     assert list(written) == ["study", "trial", "parameters", "measurements", "held_out"]
     assert written["measurements"]["accuracy"] == {"mean": 0.1 + 0.2, "sem": 0.01}
     assert written["parameters"]["mixture"] == {"news": 0.25, "mail": 0.75}
+
+
+def test_a_compressed_model_says_how_the_small_one_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["BertForSequenceClassification"]}')
+    (tmp_path / "compressed.safetensors").touch()
+
+    card = model_card(tmp_path, Origin(two_objectives(), completed(3, 0.9, 12.5)))
+
+    assert "AutoModelForSequenceClassification.from_pretrained" in card
+    assert "load_compressed(Path(" in card

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -71,6 +72,22 @@ def places(trials: Sequence[Trial]) -> list[float]:
 def without(trial: Trial, name: str) -> Trial:
     kept = {key: each for key, each in trial.measurements.items() if key != name}
     return replace(trial, measurements=kept)
+
+
+def test_trials_that_ended_in_another_order_keep_their_own_values() -> None:
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    trials = [
+        replace(trial, ended=began - timedelta(minutes=trial.number)) for trial in spread(sem=1e-4)
+    ]
+
+    found = recommend(HILLS, trials)
+
+    assert [trial.number for trial in found.trials] == list(range(COUNT))
+    assert {trial.number: found.predicted[trial.number]["good"].mean for trial in trials} == {
+        trial.number: pytest.approx(trial.measurements["good"].mean, abs=0.01) for trial in trials
+    }
+    assert min(places(found.front)) >= 0.25
+    assert max(places(found.front)) <= 0.75
 
 
 def test_of_one_objective_the_trial_with_the_best_posterior_mean_is_recommended() -> None:
