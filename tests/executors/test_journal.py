@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moopt.executors.journal import FILES, digest_of, read_outcome, write_outcome
-from moopt.study.evaluation import Evaluation, Split
+from moopt.study.evaluation import Evaluation, Report, Split
 from moopt.study.parameters import Parameters
 from moopt.study.trials import Failure, FailureKind, Measurement, Trial
 from moopt.study.usage import Usage
@@ -144,3 +145,15 @@ def test_a_digest_tells_files_apart(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("2", encoding="utf-8")
 
     assert digest_of(tmp_path / "a") != digest_of(tmp_path / "b")
+
+
+def test_an_early_end_is_found_with_the_fidelity_that_it_came_to(tmp_path: Path) -> None:
+    trial = replace(TRIAL, fidelity=9.0)
+    early = Evaluation(Report(3.0, {"accuracy": 0.5, "latency": (2.0, 0.1)}), USAGE)
+    write_outcome(tmp_path, trial, Split.SEARCH, early, study_file="one")
+
+    found = read_outcome(tmp_path, trial, Split.SEARCH, study_file="one")
+    other = read_outcome(tmp_path, replace(trial, fidelity=3.0), Split.SEARCH, study_file="one")
+
+    assert found == early
+    assert other is None
