@@ -4,10 +4,10 @@ A sampler is a pure function of the study and its trials. An executor runs trial
 knows nothing of what they compute; it holds the evaluator, which its workers load once and keep.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from moopt.study.evaluation import Evaluation, Report, Split
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial
 
@@ -47,20 +47,35 @@ class Executor(Protocol):
         """How many trials can run at once."""
         ...
 
-    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
-        """Start measuring a trial and return the job's name."""
+    def start(
+        self,
+        trial: Trial,
+        split: Split = Split.SEARCH,
+        take: Callable[[str, Report], None] = ignore_partial_result,
+    ) -> str:
+        """Start measuring a trial and return the job's name.
+
+        Args:
+            trial: What to measure.
+            split: On which data.
+            take: Is given the job's name and each partial result, in this thread: by `poll`, or by
+                `start` where that measures. It may call `stop_early`.
+        """
         ...
 
     def poll(self, job: str) -> Evaluation | None:
-        """Return what became of a job, or None while it runs. It is returned once."""
-        ...
+        """Return what became of a job, or None while it runs. It is returned once.
 
-    def reports(self, job: str) -> list[Report]:
-        """Return the partial results of a job since the last call, those of an ended one too."""
+        Its partial results are handed over before.
+        """
         ...
 
     def wait(self, seconds: float) -> None:
-        """Return when a job has ended, and after that many seconds at the latest."""
+        """Return when a job has ended or reported, and after that many seconds at the latest."""
+        ...
+
+    def stop_early(self, job: str) -> None:
+        """Tell the evaluator of a job to come to an end: its `should_stop` says so from now on."""
         ...
 
     def stop(self, job: str) -> None:

@@ -9,7 +9,7 @@ import argparse
 import heapq
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ from moopt.benchmarks.postgres import PostgresServer
 from moopt.benchmarks.waiting import evaluate, study
 from moopt.loop import optimize
 from moopt.store.store import Store
-from moopt.study.evaluation import Evaluation, Report, Split
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
 from moopt.study.trials import Trial
 from moopt.study.usage import Usage
 
@@ -42,9 +42,14 @@ class WaitingExecutor:
     _ended: dict[str, Evaluation] = field(default_factory=dict)
     _counter: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
+    def start(
+        self,
+        trial: Trial,
+        split: Split = Split.SEARCH,
+        take: Callable[[str, Report], None] = ignore_partial_result,
+    ) -> str:
         """Begin to wait."""
-        del split
+        del split, take
         job = f"{trial.number}.{next(self._counter)}"
         takes = self.seconds * (0.5 + trial.seed / 2**32)
         point = [float(str(value)) for value in trial.parameters.values()]
@@ -62,10 +67,8 @@ class WaitingExecutor:
         self._look()
         return self._ended.pop(job, None)
 
-    def reports(self, job: str) -> list[Report]:
-        """Return nothing: nobody reports."""
-        del job
-        return []
+    def stop_early(self, job: str) -> None:
+        """Do nothing: nobody listens."""
 
     def wait(self, seconds: float) -> None:
         """Wait until the next wait is over, or for so long."""

@@ -7,8 +7,8 @@ from ax.api.client import Client
 from ax.api.configs import RangeParameterConfig
 
 from moopt.benchmarks.peers import continuous_parameters
+from moopt.benchmarks.problem import Found
 from moopt.errors import SelectionError
-from moopt.study.evaluation import Outcome
 from moopt.study.objectives import Direction
 from moopt.study.parameters import Parameters
 from moopt.study.study import Study
@@ -54,7 +54,7 @@ class AxSearch:
         )
         self._running: int | None = None
 
-    def attach(self, parameters: Parameters, outcome: Outcome) -> None:
+    def attach(self, parameters: Parameters, outcome: Found) -> None:
         """Learn from a trial that somebody else proposed."""
         self._running = self._client.attach_trial(parameters=dict(parameters))
         self.tell(outcome)
@@ -64,7 +64,7 @@ class AxSearch:
         ((self._running, parameters),) = self._client.get_next_trials(max_trials=1).items()
         return parameters
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Found) -> None:
         """Learn what came of the trial proposed last."""
         if self._running is None:
             raise SelectionError("there is no trial to tell about; ask for one first")

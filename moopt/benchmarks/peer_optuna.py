@@ -8,8 +8,8 @@ from optuna.samplers import GPSampler
 from optuna.trial import TrialState, create_trial
 
 from moopt.benchmarks.peers import continuous_parameters
+from moopt.benchmarks.problem import Found
 from moopt.errors import SelectionError
-from moopt.study.evaluation import Outcome
 from moopt.study.parameters import Parameters
 from moopt.study.study import Study
 from moopt.study.trials import Failure
@@ -42,7 +42,7 @@ class OptunaSearch:
         )
         self._running: int | None = None
 
-    def attach(self, parameters: Parameters, outcome: Outcome) -> None:
+    def attach(self, parameters: Parameters, outcome: Found) -> None:
         """Learn from a trial that somebody else proposed."""
         values = self._values(outcome)
         self._study.add_trial(
@@ -60,7 +60,7 @@ class OptunaSearch:
         self._running = trial.number
         return trial.params
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Found) -> None:
         """Learn what came of the trial proposed last."""
         values = self._values(outcome)
         if self._running is None:
@@ -68,7 +68,7 @@ class OptunaSearch:
         state = TrialState.FAIL if values is None else TrialState.COMPLETE
         self._study.tell(self._running, values, state=state)
 
-    def _values(self, outcome: Outcome) -> list[float] | None:
+    def _values(self, outcome: Found) -> list[float] | None:
         if isinstance(outcome, Failure):
             return None
         measured = check_measurements(outcome)

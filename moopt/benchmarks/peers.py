@@ -7,8 +7,8 @@ They keep their state as their users have it: a study of Optuna's, a client of A
 import importlib
 from typing import Protocol, assert_never, runtime_checkable
 
+from moopt.benchmarks.problem import Found
 from moopt.errors import MissingDependencyError, SelectionError
-from moopt.study.evaluation import Outcome
 from moopt.study.parameters import Categorical, Continuous, Integer, Parameters
 from moopt.study.simplex import Simplex
 from moopt.study.study import Study
@@ -24,7 +24,7 @@ PEERS = {
 class Search(Protocol):
     """Proposes one trial after the other and learns what came of each."""
 
-    def attach(self, parameters: Parameters, outcome: Outcome) -> None:
+    def attach(self, parameters: Parameters, outcome: Found) -> None:
         """Learn from a trial that somebody else proposed."""
         ...
 
@@ -32,7 +32,7 @@ class Search(Protocol):
         """Propose a trial. The one before it has been told."""
         ...
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Found) -> None:
         """Learn what came of the trial proposed last."""
         ...
 

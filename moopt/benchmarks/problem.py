@@ -17,6 +17,7 @@ from moopt.study.objectives import Minimize, Objective
 from moopt.study.parameters import Continuous, Parameters
 from moopt.study.study import Study
 from moopt.study.trials import Failure
+from moopt.study.validation import Raw
 
 SMALLEST_GAP = 1e-9
 """As a share of the best hypervolume: some best ones are approximate and can be passed."""
@@ -28,6 +29,10 @@ class Score(enum.Enum):
     LOG_GAP = "log10 of the gap to the best hypervolume, smaller is better"
     SHARE = "share of the best hypervolume, larger is better"
     HYPERVOLUME = "hypervolume, larger is better"
+
+
+Found = Mapping[str, Raw] | Failure
+"""What became of a point: a value for every outcome, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ it.
 from typing import final
 
 from moopt.benchmarks.peers import PEERS, Search, peer_named
+from moopt.benchmarks.problem import Found
 from moopt.optimizer import Optimizer
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.registry import sampler_named
-from moopt.study.evaluation import Outcome
 from moopt.study.parameters import Parameters
 from moopt.study.study import Study
 from moopt.study.trials import Failure
@@ -26,7 +26,7 @@ class SamplerSearch:
         """Start with no trials."""
         self._optimizer = Optimizer(study, sampler, seed)
 
-    def attach(self, parameters: Parameters, outcome: Outcome) -> None:
+    def attach(self, parameters: Parameters, outcome: Found) -> None:
         """Learn from a trial that somebody else proposed."""
         self._optimizer.attach(parameters)
         self.tell(outcome)
@@ -36,7 +36,7 @@ class SamplerSearch:
         (trial,) = self._optimizer.ask()
         return trial.parameters
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Found) -> None:
         """Learn what came of the trial proposed last."""
         number = len(self._optimizer.trials) - 1
         if isinstance(outcome, Failure):

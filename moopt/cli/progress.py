@@ -1,6 +1,7 @@
 """What a search says while it runs, on stderr: a live line on a terminal, plain lines elsewhere."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -14,6 +15,7 @@ from moopt.front.front import front_of
 from moopt.loop import Phase, Progress, StopLevel
 from moopt.reports.best import reached_text
 from moopt.reports.formatting import duration_text
+from moopt.study.costs import spent
 from moopt.study.trials import ENDED_STATES, TrialState
 
 
@@ -22,8 +24,17 @@ class Standing:
     """How far a run is, for reading."""
 
     done: int
-    total: int
+    total: int | None
+    """None: any number of trials."""
+
     facts: str
+
+    @property
+    def trials(self) -> str:
+        """How many there are, and of how many."""
+        return (
+            f"{self.done} trials" if self.total is None else f"{self.done} of {self.total} trials"
+        )
 
 
 @dataclass(slots=True)
@@ -35,6 +46,7 @@ class Summary:
     """
 
     _ended_before: int | None = None
+    _spent_before: float = 0.0
     _ended: int = -1
     _reached: str = ""
 
@@ -45,20 +57,31 @@ class Summary:
             done = sum(bool(trial.held_out) for trial in front)
             return Standing(done, len(front), _draining(progress) or _workers(progress))
         ended = sum(trial.state in ENDED_STATES for trial in progress.trials)
+        cost = spent(progress.study, progress.trials, ENDED_STATES)
         if self._ended_before is None:
-            self._ended_before = ended
+            self._ended_before, self._spent_before = ended, cost
         if ended != self._ended:
             self._ended = ended
             self._reached = reached_text(front_of(progress.study, progress.trials))
-        failed = sum(trial.state is TrialState.FAILED for trial in progress.trials)
         facts = [self._reached, _draining(progress) or _workers(progress)]
-        if failed:
-            facts.append(f"{failed} failed")
-        achieved = ended - self._ended_before
-        goes_on = progress.stopping is StopLevel.GO_ON
-        if goes_on and achieved and ended < progress.target:
-            left = progress.elapsed / achieved * (progress.target - ended)
-            facts.append(f"about {duration_text(left)} left")
+        if progress.budget is not None:
+            facts.append(f"{cost:.3g} of {progress.budget:g} evaluations spent")
+        counts = Counter(trial.state for trial in progress.trials)
+        facts += [
+            f"{counts[state]} {state.value}"
+            for state in (TrialState.FAILED, TrialState.STOPPED)
+            if counts[state]
+        ]
+        left = [
+            progress.elapsed / (now - before) * (wanted - now)
+            for before, now, wanted in (
+                (self._ended_before, ended, progress.target),
+                (self._spent_before, cost, progress.budget),
+            )
+            if wanted is not None and before < now < wanted
+        ]
+        if left and progress.stopping is StopLevel.GO_ON:
+            facts.append(f"about {duration_text(min(left))} left")
         return Standing(ended, progress.target, ", ".join(facts))
 
 
@@ -120,9 +143,7 @@ class PlainObserver:
         news = (progress.phase, standing.done, progress.stopping)
         if news != self._last:
             self._last = news
-            self.say(
-                f"{progress.phase}, {standing.done} of {standing.total} trials: {standing.facts}"
-            )
+            self.say(f"{progress.phase}, {standing.trials}: {standing.facts}")
 
 
 class LiveObserver:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from moopt.errors import EvaluationError
 from moopt.evaluators.aggregation import Aggregate, mean_of_sample
-from moopt.study.evaluation import Context, Evaluator, ignore_report
+from moopt.study.evaluation import Context, Evaluator, Report, ignore_report, never_stop
 from moopt.study.objectives import Direction
 from moopt.study.trials import Measurement, Trial, evaluation_seed
 from moopt.study.validation import check_measurements
@@ -86,10 +86,15 @@ class Repeated:
         raw = self.parts[place](
             replace(trial, seed=seed, fidelity=None if self.is_fidelity else trial.fidelity),
             replace(
-                context, seed=seed, directory=directory, continues=earlier, report=ignore_report
+                context,
+                seed=seed,
+                directory=directory,
+                continues=earlier,
+                report=ignore_report,
+                should_stop=never_stop,
             ),
         )
-        return check_measurements(raw)
+        return check_measurements(raw.measurements if isinstance(raw, Report) else raw)
 
     def _aggregated(
         self, found: Sequence[Mapping[str, Measurement]]

@@ -1,20 +1,24 @@
 """One evaluation, the same on every executor: its context, failure, reports, plain numbers."""
 
 import logging
-import reprlib
 import traceback
 from asyncio import CancelledError
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import SupportsFloat
 
-from moopt.errors import EvaluationError
 from moopt.executors.metering import Meter
-from moopt.executors.raised import cause_of, free_gpu_memory
-from moopt.study.evaluation import Context, Evaluation, Evaluator, Outcome, Report
-from moopt.study.trials import Failure, FailureCause, FailureKind, Measurement, Trial
-from moopt.study.validation import Raw
+from moopt.executors.raised import failure_of, free_gpu_memory
+from moopt.executors.talk import Talk
+from moopt.study.evaluation import (
+    Context,
+    Evaluation,
+    Evaluator,
+    Outcome,
+    Report,
+    never_stop,
+)
+from moopt.study.trials import Failure, FailureCause, Trial
 
 LOG = "log.txt"
 """What the evaluator logs, and the traceback of what it raises, in the trial's folder."""
@@ -30,6 +34,7 @@ def evaluate_trial(
     gpus: float,
     directory: Path,
     take: Callable[[Report], None],
+    should_stop: Callable[[], bool] = never_stop,
 ) -> Evaluation:
     """Measure a trial and return plain numbers, or the failure that the evaluator's error is.
 
@@ -38,90 +43,41 @@ def evaluate_trial(
         trial: What to measure.
         device: Name of a torch device.
         gpus: How many GPUs, or which share of one, the trial has to itself.
-        directory: The trial's folder; made if it is not there.
+        directory: The trial's folder, beside those of the others; made if it is not there.
         take: Is given each partial result.
+        should_stop: Says whether the driver has told to come to an end.
 
     Raises:
-        EvaluationError: The evaluator returned or reported something other than a mapping to
-            numbers.
+        Exception: What `take` raised.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    refused: list[EvaluationError] = []
-
-    def checked(raw: object) -> dict[str, Raw]:
-        try:
-            return plain(raw)
-        except EvaluationError as error:
-            refused.append(error)
-            raise
-
-    def report(fidelity: float, measurements: Mapping[str, Raw]) -> None:
-        take(Report(float(fidelity), checked(measurements)))
-
+    talk = Talk(trial, take, should_stop)
     with trial_logger(trial, directory) as logger:
         context = Context(
-            device=device, seed=trial.seed, directory=directory, logger=logger, report=report
+            device=device,
+            seed=trial.seed,
+            directory=directory,
+            logger=logger,
+            continues=_continued(trial, directory),
+            report=talk.report,
+            should_stop=talk.should_stop,
         )
         meter = Meter(device, gpus)
         outcome: Outcome
         try:
             # A GPU may tell of an error only when its number is read.
-            outcome = checked(evaluate(trial, context))
+            outcome = talk.outcome(evaluate(trial, context))
         # Foreign code runs here and nowhere else: whatever it raises is the trial's failure.
         except (Exception, SystemExit, CancelledError) as error:
-            if refused:
-                raise refused[0] from None
+            if talk.untold is not None:
+                raise talk.untold from None
             logger.exception("trial %d failed", trial.number)
-            told = _told(error, directory / LOG)
-            outcome = Failure(FailureKind.CANDIDATE, told, cause_of(error))
+            told = str(talk.mistake) if talk.mistake else _told(error, directory / LOG)
+            outcome = failure_of(talk.mistake or error, told)
         usage = meter.usage()
     if isinstance(outcome, Failure) and outcome.cause is FailureCause.GPU_OUT_OF_MEMORY:
         free_gpu_memory()
     return Evaluation(outcome, usage)
-
-
-def plain(raw: object) -> dict[str, Raw]:
-    """Return what an evaluator returned with every number a Python float.
-
-    NaN and infinity pass: what they mean is not for an executor to say.
-
-    Raises:
-        EvaluationError: It is not a mapping from name to a number, (mean, standard error) or None.
-    """
-    if not isinstance(raw, Mapping):
-        raise EvaluationError(
-            "an evaluator returns a mapping from objective name to a number or "
-            f"(mean, standard error), got {reprlib.repr(raw)}"
-        )
-    for name in raw:
-        if not isinstance(name, str):
-            raise EvaluationError(
-                f"an evaluator returns measurements by name, got the key {reprlib.repr(name)}"
-            )
-    return {name: _plain_value(name, value) for name, value in raw.items()}
-
-
-def _plain_value(name: str, value: object) -> Raw:
-    match value:
-        case None | Measurement():
-            return value
-        case (mean, sem):
-            return _number(name, mean), _number(name, sem)
-        case number:
-            return _number(name, number)
-
-
-def _number(name: str, value: object) -> float:
-    wrong = f"measurement {name!r} needs a number or (mean, standard error), got "
-    if not isinstance(value, SupportsFloat):
-        raise EvaluationError(wrong + reprlib.repr(value))
-    try:
-        return float(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        if cause_of(error) is not FailureCause.ERROR:
-            raise
-        # A tensor or an array of several numbers.
-        raise EvaluationError(wrong + reprlib.repr(value)) from error
 
 
 @contextmanager
@@ -138,6 +94,10 @@ def trial_logger(trial: Trial, directory: Path) -> Iterator[logging.Logger]:
     finally:
         logger.removeHandler(handler)
         handler.close()
+
+
+def _continued(trial: Trial, directory: Path) -> Path | None:
+    return None if trial.continues is None else directory.with_name(str(trial.continues))
 
 
 def _told(error: BaseException, log: Path) -> str:

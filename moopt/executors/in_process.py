@@ -1,11 +1,12 @@
 """Trials in this process, one after the other: for quick evaluators, debuggers and tests."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError
+from moopt.errors import ExecutorError
 from moopt.executors.evaluation import evaluate_trial
-from moopt.study.evaluation import Evaluation, Evaluator, Report, Split
+from moopt.study.evaluation import Evaluation, Evaluator, Report, Split, ignore_partial_result
 from moopt.study.trials import Trial
 
 
@@ -38,8 +39,8 @@ class InProcessExecutor:
         self._directory = directory.resolve()
         self._capacity = capacity
         self._device = device
-        self._ended: dict[str, Evaluation | EvaluationError] = {}
-        self._reports: dict[str, list[Report]] = {}
+        self._ended: dict[str, Evaluation] = {}
+        self._stopping: set[str] = set()
         self._counter = itertools.count()
 
     @property
@@ -47,8 +48,18 @@ class InProcessExecutor:
         """How many trials may be started before one is polled."""
         return self._capacity
 
-    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
+    def start(
+        self,
+        trial: Trial,
+        split: Split = Split.SEARCH,
+        take: Callable[[str, Report], None] = ignore_partial_result,
+    ) -> str:
         """Measure a trial and return the job's name.
+
+        Args:
+            trial: What to measure.
+            split: On which data.
+            take: Is given the job's name and each partial result, when it is reported.
 
         Raises:
             ExecutorError: There is no evaluator for held-out data, or no place for another job.
@@ -60,7 +71,6 @@ class InProcessExecutor:
             raise ExecutorError(f"{self._capacity} jobs are started already; poll one first")
         job = f"{trial.number}.{next(self._counter)}"
         directory = self._directory / str(trial.number)
-        reported = self._reports[job] = []
         try:
             self._ended[job] = evaluate_trial(
                 evaluate,
@@ -68,37 +78,29 @@ class InProcessExecutor:
                 device=self._device,
                 gpus=float(self._device != "cpu"),
                 directory=directory,
-                take=reported.append,
+                take=lambda report: take(job, report),
+                should_stop=lambda: job in self._stopping,
             )
-        except EvaluationError as error:
-            self._ended[job] = error
+        finally:
+            self._stopping.discard(job)
         return job
 
     def poll(self, job: str) -> Evaluation | None:
-        """Return what became of a job, once.
-
-        Raises:
-            EvaluationError: The evaluator returned something other than a mapping to numbers.
-        """
-        evaluation = self._ended.pop(job, None)
-        if isinstance(evaluation, EvaluationError):
-            raise evaluation
-        return evaluation
-
-    def reports(self, job: str) -> list[Report]:
-        """Return the partial results of a job, once."""
-        return self._reports.pop(job, [])
+        """Return what became of a job, once."""
+        return self._ended.pop(job, None)
 
     def wait(self, seconds: float) -> None:
         """Return at once: every job has ended."""
         del seconds
 
+    def stop_early(self, job: str) -> None:
+        """Tell the evaluator to come to an end: from within `take`, for only then it runs."""
+        self._stopping.add(job)
+
     def stop(self, job: str) -> None:
         """Forget the outcome of a job."""
         self._ended.pop(job, None)
-        self._reports.pop(job, None)
 
     def close(self) -> None:
         """Forget all outcomes."""
         self._ended.clear()
-        self._reports.clear()

@@ -3,22 +3,29 @@
 import time
 from collections.abc import Callable, Iterator
 
-from moopt.errors import EvaluationError
 from moopt.protocols import Executor
 from moopt.study.evaluation import Evaluation, Report, Split
-from moopt.study.outcomes import mistake
 from moopt.study.trials import Trial
 
 
-def ignore_report(trial: Trial, report: Report) -> None:
-    """Take a partial result and do nothing with it."""
+def go_on(trial: Trial, report: Report) -> bool:
+    """Say that a trial is to go on, whatever it reports."""
+    del trial, report
+    return False
 
 
 class Jobs:
-    """Trials on an executor."""
+    """Trials on an executor.
 
-    def __init__(self, executor: Executor) -> None:
+    Args:
+        executor: Runs them.
+        stops: Is given the partial results of trials that are measured for the search, each before
+            the outcome of its trial, and says whether the trial is to end early.
+    """
+
+    def __init__(self, executor: Executor, stops: Callable[[Trial, Report], bool] = go_on) -> None:
         self._executor = executor
+        self._stops = stops
         self._trials: dict[str, Trial] = {}
 
     def __len__(self) -> int:
@@ -36,21 +43,24 @@ class Jobs:
 
     def start(self, trial: Trial, split: Split) -> None:
         """Start a trial."""
-        self._trials[self._executor.start(trial, split)] = trial
 
-    def ended(
-        self, seconds: float, take: Callable[[Trial, Report], None] = ignore_report
-    ) -> Iterator[tuple[Trial, Evaluation]]:
-        """Wait so long at most and yield what has ended, one by one.
+        def take(job: str, report: Report) -> None:
+            if self._stops(trial, report):
+                self._executor.stop_early(job)
+
+        if split is Split.SEARCH:
+            job = self._executor.start(trial, split, take)
+        else:
+            job = self._executor.start(trial, split)
+        self._trials[job] = trial
+
+    def ended(self, seconds: float) -> Iterator[tuple[Trial, Evaluation]]:
+        """Wait so long at most, less if a trial reports, and yield what has ended, one by one.
 
         Each outcome should be recorded before the next is asked for.
 
         Args:
             seconds: Longest wait.
-            take: Is given the partial results that came meanwhile, those of a trial before its end.
-
-        Raises:
-            EvaluationError: An evaluator returned what is no mapping to numbers.
         """
         if self._trials:
             self._executor.wait(seconds)
@@ -58,13 +68,7 @@ class Jobs:
             # Other drivers have the rest.
             time.sleep(seconds)
         for job, trial in list(self._trials.items()):
-            try:
-                evaluation = self._executor.poll(job)
-            except EvaluationError as error:
-                del self._trials[job]
-                raise mistake(trial, error) from error
-            for report in self._executor.reports(job):
-                take(trial, report)
+            evaluation = self._executor.poll(job)
             if evaluation is not None:
                 del self._trials[job]
                 yield trial, evaluation

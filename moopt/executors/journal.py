@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from moopt.study.evaluation import Evaluation, Split
+from moopt.study.evaluation import Evaluation, Report, Split
 from moopt.study.trials import Failure, Measurement, Trial
 from moopt.study.usage import Usage
 from moopt.study.validation import Raw
@@ -45,8 +45,11 @@ def write_outcome(
     """
     if not trial.key or isinstance(evaluation.outcome, Failure):
         return
+    outcome = evaluation.outcome
+    measured = outcome.measurements if isinstance(outcome, Report) else outcome
     fields = _identity(trial, split, study_file) | {
-        "measurements": {name: _to_json(raw) for name, raw in evaluation.outcome.items()},
+        "measurements": {name: _to_json(raw) for name, raw in measured.items()},
+        "ended_early_at": outcome.fidelity if isinstance(outcome, Report) else None,
         "usage": evaluation.usage and asdict(evaluation.usage),
     }
     text = json.dumps(fields | {_DIGEST: _digest(fields)}, indent=1, allow_nan=False)
@@ -90,7 +93,9 @@ def read_outcome(
         if not same or found[_DIGEST] != _digest(fields):
             return None
         measured = {name: _from_json(raw) for name, raw in fields["measurements"].items()}
-        return Evaluation(measured, fields["usage"] and Usage(**fields["usage"]))
+        early = fields.get("ended_early_at")
+        outcome = measured if early is None else Report(float(early), measured)
+        return Evaluation(outcome, fields["usage"] and Usage(**fields["usage"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         # Whatever is wrong with it: then it is not what we wrote.
         return None

@@ -10,20 +10,21 @@ import math
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError, StudyError
+from moopt.errors import ExecutorError, StudyError
 from moopt.executors.devices import (
     available_gpus,
     device_name,
     share_gpus,
     worker_environment,
 )
-from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Refused, Setup
+from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Setup
 from moopt.executors.watching import INTERVAL_SECONDS, Watch
 from moopt.executors.worker_process import Assignment, WorkerProcess, start_worker
-from moopt.study.evaluation import Evaluation, Report, Split
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
 from moopt.study.trials import Failure, FailureCause, FailureKind, Trial
 
 MAX_FAILED_STARTS = 3
@@ -90,8 +91,9 @@ class LocalExecutor:
         self._threads = threads
         self._watch = Watch(memory_limit=memory_limit, lease=lease)
         self._first = first
-        self._ended: dict[str, Evaluation | Refused] = {}
+        self._ended: dict[str, Evaluation] = {}
         self._reports: defaultdict[str, list[Report]] = defaultdict(list)
+        self._takers: dict[str, Callable[[str, Report], None]] = {}
         self._failed_starts = 0
         self._broken: str | None = None
         self._workers: dict[int, WorkerProcess] = {}
@@ -103,8 +105,18 @@ class LocalExecutor:
         """How many trials can run at once: as many as there are workers."""
         return len(self._gpus)
 
-    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
+    def start(
+        self,
+        trial: Trial,
+        split: Split = Split.SEARCH,
+        take: Callable[[str, Report], None] = ignore_partial_result,
+    ) -> str:
         """Give a trial to an idle worker and return the job's name.
+
+        Args:
+            trial: What to measure.
+            split: On which data.
+            take: Is given the job's name and each partial result, by `poll`.
 
         Raises:
             ExecutorError: All workers are busy.
@@ -119,6 +131,7 @@ class LocalExecutor:
         index = max(idle, key=lambda i: i in self._workers and self._workers[i].ready)
         worker = self._workers.get(index) or self._employ(index)
         name = f"{trial.number}.{next(self._counter)}"
+        self._takers[name] = take
         worker.give(Assignment(name, Job(trial, split)))
         return name
 
@@ -126,27 +139,21 @@ class LocalExecutor:
         """Return what became of a job, once; None while it runs.
 
         Raises:
-            EvaluationError: The evaluator returned something other than a mapping to numbers.
             StudyError: No worker can use the study file.
         """
         self._look(0.0)
-        match self._ended.pop(job, None):
-            case Refused(message=message):
-                raise EvaluationError(message)
-            case None:
-                self._check_usable()
-                return None
-            case evaluation:
-                return evaluation
-
-    def reports(self, job: str) -> list[Report]:
-        """Return the partial results of a job since the last call."""
-        return self._reports.pop(job, [])
+        for report in self._reports.pop(job, []):
+            self._takers[job](job, report)
+        if job in self._ended:
+            del self._takers[job]
+            return self._ended.pop(job)
+        self._check_usable()
+        return None
 
     def wait(self, seconds: float) -> None:
-        """Return when a job has ended, and after that many seconds at the latest."""
+        """Return when a job has ended or reported, and after that many seconds at the latest."""
         end = time.monotonic() + seconds
-        while not self._ended and self._broken is None:
+        while not self._ended and not self._reports and self._broken is None:
             left = end - time.monotonic()
             if left <= 0:
                 return
@@ -155,10 +162,17 @@ class LocalExecutor:
                 max(0.0, min(left, INTERVAL_SECONDS, *(d - time.monotonic() for d in deadlines)))
             )
 
+    def stop_early(self, job: str) -> None:
+        """Tell the evaluator of a job to come to an end, if it still runs."""
+        for worker in self._workers.values():
+            if worker.task is not None and worker.task.name == job:
+                worker.stop_early()
+
     def stop(self, job: str) -> None:
         """End a job without an outcome, and the worker that has it."""
         self._ended.pop(job, None)
         self._reports.pop(job, None)
+        self._takers.pop(job, None)
         for index, worker in list(self._workers.items()):
             if worker.task is not None and worker.task.name == job:
                 worker.kill()

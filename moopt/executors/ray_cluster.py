@@ -6,14 +6,14 @@ until there is room for it, fewer trials run.
 """
 
 import itertools
+import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError
-from moopt.executors.messages import Refused
+from moopt.errors import ExecutorError
 from moopt.executors.ray_address import LOCAL, resolved
 from moopt.executors.ray_connection import connect
 from moopt.executors.ray_crew import Crew
@@ -21,7 +21,8 @@ from moopt.executors.ray_patience import Attendance, check_possible, settle
 from moopt.executors.ray_room import Share
 from moopt.executors.ray_worker import Setup
 from moopt.executors.study_bundle import bundle_of
-from moopt.study.evaluation import Evaluation, Report, Split
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
+from moopt.study.scale import SCALE_VARIABLE
 from moopt.study.trials import Trial
 
 
@@ -71,6 +72,7 @@ class RayExecutor:
         Share(cpus_per_trial, gpus_per_trial or 0)
         bundle = bundle_of(study_file)
         self._counter = itertools.count()
+        self._takers: dict[str, Callable[[str, Report], None]] = {}
         with ExitStack() as stack:
             self._connection = connect(
                 resolved(address), bundle, cpus=cpus_per_trial * (workers or 1)
@@ -92,6 +94,7 @@ class RayExecutor:
                     threads=cpus_per_trial,
                     timeout=timeout,
                     memory_limit=memory_limit,
+                    scale=os.environ.get(SCALE_VARIABLE),
                 )
                 for slot in range(workers or max(1, cluster.room(share)))
             ]
@@ -122,8 +125,18 @@ class RayExecutor:
         hosts = sorted({slot.opened.host for slot in self._crew.slots if slot.opened})
         return f"Ray at {self._connection.address}: {workers}, on {', '.join(hosts)}"
 
-    def start(self, trial: Trial, split: Split = Split.SEARCH) -> str:
+    def start(
+        self,
+        trial: Trial,
+        split: Split = Split.SEARCH,
+        take: Callable[[str, Report], None] = ignore_partial_result,
+    ) -> str:
         """Give a trial to an idle worker and return the job's name.
+
+        Args:
+            trial: What to measure.
+            split: On which data.
+            take: Is given the job's name and each partial result, by `poll`.
 
         Raises:
             ExecutorError: All workers are busy, or there is none.
@@ -132,6 +145,7 @@ class RayExecutor:
         self._crew.look(0.0)
         self._crew.check_usable()
         name = f"{trial.number}.{next(self._counter)}"
+        self._takers[name] = take
         slot = next((each for each in self._crew.slots if each.idle), None)
         if slot is None and self._crew.placed < len(self._crew.slots):
             # The one that was free has just been lost.
@@ -146,38 +160,39 @@ class RayExecutor:
         """Return what became of a job, once; None while it runs.
 
         Raises:
-            EvaluationError: The evaluator returned something other than a mapping to numbers.
             StudyError: No worker can use the study file.
         """
         self._crew.look(0.0)
-        match self._crew.ended.pop(job, None):
-            case Refused(message=message):
-                raise EvaluationError(message)
-            case None:
-                self._crew.check_usable()
-                return None
-            case evaluation:
-                return evaluation
-
-    def reports(self, job: str) -> list[Report]:
-        """Return the partial results of a job since the last call."""
-        return self._crew.reports.pop(job, [])
+        for report in self._crew.reports.pop(job, []):
+            self._takers[job](job, report)
+        if job in self._crew.ended:
+            del self._takers[job]
+            return self._crew.ended.pop(job)
+        self._crew.check_usable()
+        return None
 
     def wait(self, seconds: float) -> None:
-        """Return when a job has ended or a worker has come, at the latest after that long."""
+        """Return when a job has ended or reported or a worker has come, at most after that long."""
         end = time.monotonic() + seconds
         placed = self._crew.placed
-        while not self._crew.ended and self._crew.usable and self._crew.placed <= placed:
+        while not self._crew.has_news and self._crew.usable and self._crew.placed <= placed:
             placed = self._crew.placed
             left = end - time.monotonic()
             if left <= 0:
                 return
             self._crew.look(left)
 
+    def stop_early(self, job: str) -> None:
+        """Tell the evaluator of a job to come to an end, if it still runs."""
+        for slot in self._crew.slots:
+            if slot.job == job:
+                slot.stop_early()
+
     def stop(self, job: str) -> None:
         """End a job without an outcome, and the process that measures it."""
         self._crew.ended.pop(job, None)
         self._crew.reports.pop(job, None)
+        self._takers.pop(job, None)
         for slot in self._crew.slots:
             if slot.job == job:
                 slot.stop()

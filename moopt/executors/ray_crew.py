@@ -10,7 +10,7 @@ import ray
 from ray.exceptions import RayError
 
 from moopt.errors import ExecutorError, StudyError
-from moopt.executors.messages import Broken, Refused
+from moopt.executors.messages import Broken
 from moopt.executors.ray_room import Share
 from moopt.executors.ray_slot import Answer, Slot, remarks
 from moopt.executors.ray_worker import Opened, Setup, Step
@@ -37,7 +37,7 @@ class Crew:
     def __init__(self, setups: Iterable[Setup], share: Share, directory: Path) -> None:
         self.share = share
         self.slots = [Slot.requested(setup, share) for setup in setups]
-        self.ended: dict[str, Evaluation | Refused] = {}
+        self.ended: dict[str, Evaluation] = {}
         """What became of jobs, until it is asked for."""
 
         self.reports: defaultdict[str, list[Report]] = defaultdict(list)
@@ -60,6 +60,11 @@ class Crew:
     def usable(self) -> bool:
         """Whether there can be workers: see `check_usable`."""
         return self.broken is None and self._unstartable is None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is an outcome or a partial result to be asked for."""
+        return bool(self.ended or self.reports)
 
     def look(self, seconds: float) -> None:
         """Take in what the workers answer, who was lost and who is silent."""
@@ -118,14 +123,15 @@ class Crew:
                 self.broken = message
             case Step(reports=reports, ended=ended):
                 if slot.job is not None:
-                    self.reports[slot.job].extend(reports)
+                    if reports:
+                        self.reports[slot.job].extend(reports)
                     self._end(slot, slot.job, ended)
             case None:
                 self._lose(slot, None)
             case never:
                 assert_never(never)
 
-    def _end(self, slot: Slot, job: str, ended: Evaluation | Refused | Broken | None) -> None:
+    def _end(self, slot: Slot, job: str, ended: Evaluation | Broken | None) -> None:
         match ended:
             case None:
                 slot.ask()

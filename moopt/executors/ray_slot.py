@@ -87,6 +87,10 @@ class Slot:
         self.asked = time.monotonic()
         self.step = self.actor.go_on.remote(self.job)
 
+    def stop_early(self) -> None:
+        """Tell the evaluator of its job to come to an end."""
+        self.actor.stop_early.remote(self.job)
+
     def stop(self) -> None:
         """End its job; the next one may be given at once."""
         self.actor.stop.remote(self.job)

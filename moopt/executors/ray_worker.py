@@ -12,14 +12,15 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError, MooptError, StudyError
+from moopt.errors import ExecutorError, MooptError, StudyError
 from moopt.executors.devices import VISIBLE
 from moopt.executors.local import LocalExecutor
-from moopt.executors.messages import Broken, Printed, Refused
+from moopt.executors.messages import Broken, Printed
 from moopt.executors.study_bundle import STUDY_FOLDER, Bundle, lies_here
 from moopt.executors.worker import STDERR
 from moopt.executors.worker_process import tail
 from moopt.study.evaluation import Evaluation, Report, Split
+from moopt.study.scale import SCALE_VARIABLE
 from moopt.study.trials import Failure, Trial
 
 BEAT_SECONDS = 15.0
@@ -51,6 +52,9 @@ class Setup:
     timeout: float | None
     memory_limit: int | None
 
+    scale: str | None
+    """Of the study file; None: its first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -71,7 +75,7 @@ class Step:
     """What happened to a job since the last step."""
 
     reports: tuple[Report, ...]
-    ended: Evaluation | Refused | Broken | None
+    ended: Evaluation | Broken | None
     """None: it goes on."""
 
 
@@ -86,6 +90,9 @@ class RayWorker:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._unwanted: set[str] = set()
+        self._stopping: set[str] = set()
+        """Jobs that are to come to an end and were not told yet."""
+
         self._pool: LocalExecutor | None = None
         self._job: _Job | None = None
         self._directory = setup.directory
@@ -100,6 +107,8 @@ class RayWorker:
         if setup.gpus == 0:
             # Ray leaves it unset, and then every GPU is seen.
             os.environ[VISIBLE] = ""
+        if setup.scale is not None:
+            os.environ[SCALE_VARIABLE] = setup.scale
         os.chdir(setup.cwd if setup.cwd.is_dir() else folder)
         self._shares_directory = (setup.directory / setup.mark).exists()
         self._directory = _usable(setup.directory)
@@ -135,11 +144,12 @@ class RayWorker:
                 pool.stop(self._job.inside)
             errors = self._directory / str(trial.number) / STDERR
             offset = errors.stat().st_size if errors.exists() else 0
+            reports: list[Report] = []
             try:
-                inside = pool.start(trial, split)
+                inside = pool.start(trial, split, lambda _, report: reports.append(report))
             except MooptError as error:
                 return Step((), Broken(str(error)))
-            self._job = _Job(name, inside, Printed(errors, offset))
+            self._job = _Job(name, inside, Printed(errors, offset), reports)
             return self._step(pool, self._job)
 
     def go_on(self, name: str) -> Step:
@@ -148,6 +158,10 @@ class RayWorker:
             if self._job is None or self._job.name != name:
                 return Step((), None)
             return self._step(self._opened(), self._job)
+
+    def stop_early(self, name: str) -> None:
+        """Tell the evaluator of a job to come to an end, within a moment."""
+        self._stopping.add(name)
 
     def stop(self, name: str) -> None:
         """End a job without an outcome."""
@@ -179,20 +193,22 @@ class RayWorker:
         """Return when the job has ended, has reported or is unwanted, or after a while."""
         beat = time.monotonic() + BEAT_SECONDS
         while job.name not in self._unwanted and time.monotonic() < beat:
+            if job.name in self._stopping:
+                self._stopping.discard(job.name)
+                pool.stop_early(job.inside)
             pool.wait(_TICK_SECONDS)
             ended = self._ended(pool, job)
-            reports = tuple(pool.reports(job.inside))
+            reports = tuple(job.reports)
+            job.reports.clear()
             if ended is not None:
                 self._job = None
             if ended is not None or reports:
                 return Step(reports, ended)
         return Step((), None)
 
-    def _ended(self, pool: LocalExecutor, job: "_Job") -> Evaluation | Refused | Broken | None:
+    def _ended(self, pool: LocalExecutor, job: "_Job") -> Evaluation | Broken | None:
         try:
             evaluation = pool.poll(job.inside)
-        except EvaluationError as error:
-            return Refused(str(error))
         except StudyError as error:
             return Broken(str(error))
         if evaluation is not None and isinstance(evaluation.outcome, Failure):
@@ -220,6 +236,9 @@ class _Job:
 
     errors: Printed
     """What the trial prints to stderr."""
+
+    reports: list[Report]
+    """What it has reported since the last step."""
 
 
 def _usable(directory: Path) -> Path:

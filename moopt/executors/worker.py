@@ -10,11 +10,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from moopt.errors import EvaluationError, MooptError
+from moopt.errors import MooptError
 from moopt.executors.evaluation import evaluate_trial, trial_logger
 from moopt.executors.journal import FILES, digest_of, read_outcome, write_outcome
 from moopt.executors.messages import (
@@ -24,9 +24,10 @@ from moopt.executors.messages import (
     Begun,
     Broken,
     Job,
+    Order,
     Ready,
-    Refused,
     Setup,
+    StopEarly,
 )
 from moopt.executors.output import output_into, printed_from_now, same_folder
 from moopt.study.evaluation import Evaluation, Evaluator, Report, Split
@@ -52,7 +53,7 @@ def main(pipe: int, driver: int) -> None:
             return
 
 
-def _serve(connection: "Connection[Answer, Setup | Job]") -> None:
+def _serve(connection: "Connection[Answer, Order]") -> None:
     setup = connection.recv()
     if not isinstance(setup, Setup):
         raise TypeError(f"a worker is set up first, got {setup!r}")
@@ -71,12 +72,32 @@ def _serve(connection: "Connection[Answer, Setup | Job]") -> None:
             directory.mkdir(parents=True, exist_ok=True)
             connection.send(Begun(tuple(printed_from_now(directory / f) for f in (STDERR, STDOUT))))
             here = replace(setup, directory=directory)
-            connection.send(_answer(file, digest, here, job, connection.send))
+            connection.send(_answer(file, digest, here, job, Line(connection)))
 
 
-def _answer(
-    file: StudyFile, digest: str, here: Setup, job: Job, take: Callable[[Report], None]
-) -> Answer:
+class Line:
+    """The pipe to the driver while a trial is measured."""
+
+    def __init__(self, connection: "Connection[Answer, Order]") -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._was_told = False
+
+    def send(self, report: Report) -> None:
+        """Hand over a partial result."""
+        self._connection.send(report)
+
+    def should_stop(self) -> bool:
+        """Say whether the driver has told to come to an end. Threads may ask."""
+        with self._lock:
+            # It says nothing else meanwhile. When it is gone, so is this process in a moment.
+            with suppress(EOFError, OSError):
+                while not self._was_told and self._connection.poll():
+                    self._was_told = isinstance(self._connection.recv(), StopEarly)
+            return self._was_told
+
+
+def _answer(file: StudyFile, digest: str, here: Setup, job: Job, line: Line) -> Answer:
     """Measure a trial in its folder, or find there what was measured before."""
     directory = here.directory
     evaluate = file.evaluate if job.split is Split.SEARCH else file.held_out
@@ -87,10 +108,7 @@ def _answer(
         with trial_logger(job.trial, directory) as logger:
             logger.info("measured before, and not recorded then: %s", FILES[job.split])
         return known
-    try:
-        evaluation = _measure(evaluate, here, job.trial, take)
-    except EvaluationError as error:
-        return Refused(str(error))
+    evaluation = _measure(evaluate, here, job.trial, line)
     if _is_measured(file.study, job.trial, evaluation):
         try:
             write_outcome(directory, job.trial, job.split, evaluation, study_file=digest)
@@ -101,16 +119,11 @@ def _answer(
 
 
 def _is_measured(study: Study, trial: Trial, evaluation: Evaluation) -> bool:
-    """Say whether the driver will record measurements: no failure, and no mistake."""
-    try:
-        return not isinstance(judge(study, trial, evaluation.outcome), Failure)
-    except EvaluationError:
-        return False
+    """Say whether the driver will record measurements."""
+    return not isinstance(judge(study, trial, evaluation.outcome), Failure)
 
 
-def _measure(
-    evaluate: Evaluator, here: Setup, trial: Trial, take: Callable[[Report], None]
-) -> Evaluation:
+def _measure(evaluate: Evaluator, here: Setup, trial: Trial, line: Line) -> Evaluation:
     directory = here.directory
     this_process = os.getpid()
     try:
@@ -121,7 +134,8 @@ def _measure(
                 device=here.device,
                 gpus=here.gpus,
                 directory=directory,
-                take=take,
+                take=line.send,
+                should_stop=line.should_stop,
             )
     finally:
         if os.getpid() != this_process:

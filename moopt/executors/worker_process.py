@@ -19,8 +19,10 @@ from moopt.executors.messages import (
     Answer,
     Begun,
     Job,
+    Order,
     Printed,
     Setup,
+    StopEarly,
 )
 from moopt.executors.watching import Watch, kill_tree
 from moopt.study.trials import Failure, FailureCause, FailureKind
@@ -49,7 +51,7 @@ class WorkerProcess:
     """A running worker and what it is at."""
 
     process: subprocess.Popen[bytes]
-    connection: "Connection[Setup | Job, Answer]"
+    connection: "Connection[Order, Answer]"
     log: Printed
     """What it prints outside of trials."""
 
@@ -67,6 +69,11 @@ class WorkerProcess:
         # If the worker has died just now, whoever looks after it will notice.
         with suppress(OSError):
             self.connection.send(task.job)
+
+    def stop_early(self) -> None:
+        """Tell the worker that its trial is not worth finishing."""
+        with suppress(OSError):
+            self.connection.send(StopEarly())
 
     def alive(self) -> bool:
         """Say whether the process runs."""

@@ -29,9 +29,14 @@ def measured_trials(study: Study, trials: Sequence[Trial]) -> list[Trial]:
         trial
         for trial in trials
         if trial.state is TrialState.COMPLETED
+        and is_whole(study, trial)
         and all(objective.name in trial.measurements for objective in study.objectives)
-        and (study.fidelity is None or trial.fidelity in (None, study.fidelity.high))
     ]
+
+
+def is_whole(study: Study, trial: Trial) -> bool:
+    """Say whether a trial is measured at the fidelity that counts."""
+    return study.fidelity is None or trial.fidelity in (None, study.fidelity.high)
 
 
 def is_feasible(study: Study, trial: Trial) -> bool:

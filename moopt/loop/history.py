@@ -43,7 +43,7 @@ class History:
         """Read the record again where it has changed, or may have."""
         if now or time.monotonic() - self._read >= _REREAD_SECONDS:
             self._look_around()
-            self._take_in_changes()
+            self.take_in_changes()
             self._read = time.monotonic()
 
     def _look_around(self) -> None:
@@ -54,7 +54,8 @@ class History:
             self.stop_asked = self.store.stop_asked(self.study.name, since=self._first)
             self._looked = time.monotonic()
 
-    def _take_in_changes(self) -> None:
+    def take_in_changes(self) -> None:
+        """Read which trials have changed."""
         revision, changed = self.store.changed(self.study.name, since=self._revision)
         if revision == self._revision:
             return

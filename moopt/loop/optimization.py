@@ -1,19 +1,24 @@
 """A run of a study, from its first trial to its front."""
 
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from moopt.errors import SelectionError, StudyError
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.jobs import Jobs
 from moopt.front.front import front_of
+from moopt.loop.early_stopping import EarlyStopping
 from moopt.loop.held_out import measure_front
 from moopt.loop.history import History
+from moopt.loop.limits import Limits
 from moopt.loop.progress import Ended, Progress, Run, ignore_progress
+from moopt.loop.retention import Retention
 from moopt.loop.search import Search
 from moopt.loop.session import Session
 from moopt.loop.stopping import StopLevel, Stopping, go_on, stopped_by_signals
-from moopt.protocols import Executor, Sampler
+from moopt.protocols import Executor, Sampler, StoppingRule
 from moopt.samplers.proposer import Proposer
 from moopt.samplers.registry import sampler_named
 from moopt.store.drivers import LEASE_SECONDS, Watch
@@ -26,12 +31,15 @@ def optimize(
     study: Study,
     evaluate: Evaluator,
     *,
-    trials: int,
+    trials: int | None = None,
+    budget: float | None = None,
     sampler: Sampler | str = "auto",
+    stopping_rule: StoppingRule | None = None,
     executor: Executor | None = None,
     held_out: Evaluator | None = None,
     store: Store | None = None,
     directory: Path | str = "moopt_trials",
+    keep_checkpoints: int | None = None,
     seed: int = 0,
     time_limit: float | None = None,
     lease_seconds: float = LEASE_SECONDS,
@@ -40,52 +48,103 @@ def optimize(
 ) -> Run:
     """Search for the front of a study, going on from what the store has of it.
 
-    Ctrl-C lets running trials finish and then ends the run. Ctrl-C once more, or SIGTERM, ends them
-    at once; they are done first the next time. In another thread than the main one only `stop` is
-    asked.
+    Ctrl-C lets running trials finish and then ends the run; once more, or SIGTERM, ends them at
+    once, to be done first the next time. In another thread than the main one only `stop` is asked.
 
     Args:
         study: What to search.
         evaluate: Measures a trial, in this process. An executor of one's own brings its own.
-        trials: How many trials there shall be in the end, over all runs of the study.
+        trials: How many shall have ended, over all runs and at any fidelity. None: any number.
+        budget: What they may cost, over all runs, in whole evaluations. A trial is begun while
+            those before it, running ones included, cost less. None: no limit.
         sampler: What proposes, or its name.
-        executor: Where trials run; stays open. None: in this process, one after the other.
-        held_out: Measures a trial on data that the search never sees. None: the front is not
-            measured again.
+        stopping_rule: Says after each report whether a trial is to end early. None: none is.
+        executor: Where trials run; stays open. None: in this process, one by one.
+        held_out: Measures on data that the search never sees. None: the front is not measured so.
         store: Where it is recorded; stays open. None: in memory, gone afterwards.
-        directory: Folder for the folders of the trials, used where no executor is given.
+        directory: Holds a folder for each study, and that one for each trial.
+        keep_checkpoints: Of how many trials that may be taken further: see `Retention`. None: all.
         seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which no further trial is started. None: no limit.
         lease_seconds: How long this run may be silent before others take over its trials.
         observe: Called whenever something changed, and once a second.
-        stop: Says how urgently the run is to end; asked at least once a second while trials run
-            elsewhere.
+        stop: Says how urgently the run is to end; asked once a second while trials run elsewhere.
 
     Raises:
         EvaluationError: The evaluator returned something other than the study asks for.
         StudyError: The store has another study of this name.
-        SelectionError: There is no sampler of that name.
+        SelectionError: There is no sampler of that name, or nothing says when to end.
     """
+    limits = Limits(trials, budget)
+    check_ends(study, limits, time_limit, stopping_rule)
     chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler
-    with ExitStack() as stack:
-        book = store or stack.enter_context(Store("sqlite://"))
-        folder = Path(directory) / study.name
-        place = executor or stack.enter_context(
-            closing(InProcessExecutor(evaluate, held_out=held_out, directory=folder))
-        )
-        book.register(study)
-        stopping = Stopping(stop)
+    here = _Here(study, evaluate, held_out, Path(directory) / study.name)
+    with here.opened(store, executor) as (book, place):
         history = History(book, study, Watch(lease_seconds))
-        session = Session(book, history, Jobs(place), trials, time_limit, observe, stopping)
-        search = Search(session, stack.enter_context(closing(Proposer(chosen, seed))))
-        stack.enter_context(session.heartbeat())
-        stack.enter_context(stopped_by_signals(stopping, session.tell))
-        ended = _run(search, measures=held_out is not None)
-        return Run(front_of(session.history.study, book.trials(study.name)), ended)
+        jobs = Jobs(place, EarlyStopping(history, stopping_rule).stops)
+        session = Session(book, history, jobs, limits, time_limit, observe, Stopping(stop))
+        retention = Retention(here.directory, keep_checkpoints)
+        return _run(Search(session, Proposer(chosen, seed), retention), measures=bool(held_out))
 
 
-def _run(search: Search, *, measures: bool) -> Ended:
-    """Search, measure the front on held-out data where that is wanted, and say why it ended."""
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """What there is to run trials with in this process."""
+
+    study: Study
+    evaluate: Evaluator
+    held_out: Evaluator | None
+    directory: Path
+
+    @contextmanager
+    def opened(
+        self, store: Store | None, executor: Executor | None
+    ) -> Iterator[tuple[Store, Executor]]:
+        """Give a store that has the study, and an executor; close what the caller has not given."""
+        with ExitStack() as stack:
+            book = store or stack.enter_context(Store("sqlite://"))
+            if executor is None:
+                executor = InProcessExecutor(
+                    self.evaluate, held_out=self.held_out, directory=self.directory
+                )
+                stack.enter_context(closing(executor))
+            book.register(self.study)
+            yield book, executor
+
+
+def check_ends(
+    study: Study, limits: Limits, time_limit: float | None, rule: StoppingRule | None
+) -> None:
+    """See whether a run has an end, and whether its trials can have an early one.
+
+    Raises:
+        SelectionError: Nothing says when to end.
+        StudyError: The study has no fidelity before which a trial could end.
+    """
+    if limits == Limits() and time_limit is None:
+        raise SelectionError("a run needs an end: give trials, budget or time_limit")
+    if rule is not None and study.fidelity is None:
+        raise StudyError(
+            f"study {study.name!r} has no fidelity, so its trials cannot be stopped early; give it "
+            "one, such as Fidelity('epochs', low=1, high=9), or leave the stopping rule out"
+        )
+
+
+def _run(search: Search, *, measures: bool) -> Run:
+    """Search, measure the front on held-out data where that is wanted, and say what came of it."""
+    session = search.session
+    with (
+        closing(search.proposer),
+        session.heartbeat(),
+        stopped_by_signals(session.stopping, session.tell),
+    ):
+        ended = _search(search, measures=measures)
+        study = session.history.study
+        return Run(front_of(study, session.store.trials(study.name)), ended)
+
+
+def _search(search: Search, *, measures: bool) -> Ended:
+    """Search and measure, and say why it ended."""
     session = search.session
     try:
         ended = search.run()

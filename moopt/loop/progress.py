@@ -48,12 +48,16 @@ class Progress:
     capacity: int
     """How many could be."""
 
-    target: int
-    """Trials to be had, those of earlier runs among them."""
+    target: int | None
+    """Trials to be had, those of earlier runs among them. None: any number."""
 
     phase: Phase
     elapsed: float
     """Seconds since this run began."""
+
+    budget: float | None = None
+    """What trials may cost, in whole evaluations, those of earlier runs among them. None: no
+    limit."""
 
     stopping: StopLevel = StopLevel.GO_ON
     """Whether running trials only finish, or are ended."""

@@ -1,17 +1,20 @@
 """The search: start trials where there is room, record what has ended, propose in advance."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moopt.errors import MooptError, StateError
+from moopt.loop.mistakes import Mistakes
 from moopt.loop.progress import Ended, Phase
+from moopt.loop.retention import Retention
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.loop.stopping import StopLevel
 from moopt.samplers.proposer import Proposer
-from moopt.store.recording import record, record_report
-from moopt.study.evaluation import Report, Split
-from moopt.study.trials import ENDED_STATES, Trial, TrialState
+from moopt.store.recording import record
+from moopt.study.evaluation import Split
+from moopt.study.trials import Trial, TrialState
 
 _BRIEF_SECONDS = 0.02
 """Longest wait for the search before a run looks whether a trial has ended."""
@@ -23,27 +26,47 @@ class Search:
 
     session: Session
     proposer: Proposer
-    exhausted: bool = False
-    """The sampler knows no further candidate."""
-
+    retention: Retention
+    mistakes: Mistakes = field(init=False)
     starts: bool = False
     """Further trials may be started."""
 
     starved: bool = False
     """A worker is free and there is no candidate for it."""
 
+    _ordered: Sequence[Trial] | None = None
+    """The trials that were known when candidates were last asked for."""
+
+    _exhausted: Sequence[Trial] | None = None
+    """Those to which the sampler knew no further candidate."""
+
+    def __post_init__(self) -> None:
+        session = self.session
+        self.mistakes = Mistakes(session.store, session.history.study.name)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the sampler knows no further candidate, for the trials that there are.
+
+        When more have ended it may: a trial that can be taken further.
+        """
+        return self._exhausted is self.session.history.trials
+
     def run(self) -> Ended:
         """Run trials until there are enough, and say why it ended.
 
         Raises:
-            EvaluationError: The evaluator returned something other than the study asks for.
+            EvaluationError: The evaluator needs mending: the first trials of this run all fail by
+                its mistakes.
         """
         session, jobs = self.session, self.session.jobs
         while True:
             session.catch_up()
             level = session.level()
             self.starts = level is StopLevel.GO_ON and not session.is_late
-            if not jobs and session.history.count(ENDED_STATES) >= session.target:
+            if not jobs and session.limits.are_reached(
+                session.history.study, session.history.trials
+            ):
                 return Ended.DONE
             if level is StopLevel.STOP or (not jobs and level is StopLevel.DRAIN):
                 return Ended.INTERRUPTED
@@ -55,11 +78,12 @@ class Search:
             if self.exhausted and not jobs and not unended:
                 return Ended.EXHAUSTED
             if self._record_ended(0.0):
+                self._tidy()
                 continue
             if self.starts and self.starved:
                 self._await_candidate()
-            else:
-                self._record_ended(POLL_SECONDS)
+            elif self._record_ended(POLL_SECONDS):
+                self._tidy()
 
     def leave(self) -> None:
         """Record what has ended, stop the rest and hand it back."""
@@ -72,16 +96,17 @@ class Search:
 
     def _fill(self) -> bool:
         """Start trials where there is room, and say whether to look again at once."""
-        session, history, jobs = self.session, self.session.history, self.session.jobs
-        taken = history.count(ENDED_STATES | {TrialState.RUNNING})
-        waiting = [trial for trial in history.trials if trial.state is TrialState.PROPOSED]
-        first = waiting[: max(0, min(jobs.free, session.target - taken))]
+        history, jobs, limits = self.session.history, self.session.jobs, self.session.limits
+        room = limits.room(history.study, history.trials)
+        first = limits.first(history.study, history.trials)[: jobs.free]
         for trial in first:
             self._start(trial)
-        most = max(0, session.target - taken - len(waiting))
-        room = min(jobs.free, most)
-        self.starved = room > 0 and not self.exhausted
-        return bool(first) or self._start_new(room) or self._order(room, most)
+        free = min(jobs.free, room.most)
+        self.starved = free > 0 and not self.exhausted
+        if first or self._start_new(min(free, room.surely)):
+            return True
+        self._order(free, room.most)
+        return False
 
     def _start_new(self, room: int) -> bool:
         """Start candidates that are ready, and say whether there were any."""
@@ -108,11 +133,12 @@ class Search:
             history.changed()
         return bool(candidates)
 
-    def _order(self, room: int, most: int) -> bool:
-        """Have candidates made for the workers that are free and in advance; return False."""
+    def _order(self, room: int, most: int) -> None:
+        """Have candidates made for the workers that are free and in advance."""
         if self.exhausted:
-            return False
+            return
         history = self.session.history
+        self._ordered = history.trials
         self.proposer.order(
             history.study,
             history.trials,
@@ -120,7 +146,6 @@ class Search:
             free=room,
             most=most,
         )
-        return False
 
     def _await_candidate(self) -> None:
         """Wait for a candidate, until a trial has ended, or for so long that one looks around."""
@@ -130,7 +155,8 @@ class Search:
                 return
             if self.session.stopping.latest is not StopLevel.GO_ON:
                 return
-        self.exhausted = self.proposer.exhausted
+        if self.proposer.exhausted:
+            self._exhausted = self._ordered
 
     def _start(self, trial: Trial) -> None:
         session = self.session
@@ -142,14 +168,11 @@ class Search:
             session.start_job(started, Split.SEARCH)
         session.history.changed()
 
-    def _keep(self, trial: Trial, report: Report) -> None:
-        record_report(self.session.store, self.session.history.study, trial, report)
-
     def _record_ended(self, seconds: float) -> bool:
         """Wait so long at most, record what has ended, and say whether anything has."""
         session = self.session
         any_ended = False
-        for trial, evaluation in session.jobs.ended(seconds, self._keep):
+        for trial, evaluation in session.jobs.ended(seconds):
             try:
                 # A candidate that is ready need not wait until the outcome is recorded.
                 if not any_ended:
@@ -157,14 +180,21 @@ class Search:
             finally:
                 any_ended = True
                 session.history.changed()
-                record(session.store, session.history.study, trial, evaluation)
+                judged = record(session.store, session.history.study, trial, evaluation)
+                self.mistakes.look_at(trial, judged)
         return any_ended
+
+    def _tidy(self) -> None:
+        """Delete checkpoints that nobody needs, by the newest state of the record."""
+        history = self.session.history
+        history.take_in_changes()
+        self.retention.tidy(history.study, history.trials)
 
     def _start_ready(self) -> None:
         """Start a candidate that is ready where a trial has ended just now."""
         session, history = self.session, self.session.history
-        counted = ENDED_STATES | {TrialState.PROPOSED, TrialState.RUNNING}
-        room = min(1, session.jobs.free, session.target - history.count(counted))
+        surely = session.limits.room(history.study, history.trials).surely
+        room = min(1, session.jobs.free, surely)
         goes_on = session.stopping.latest is StopLevel.GO_ON and not session.is_late
         if self.starts and goes_on and not history.count({TrialState.PROPOSED}):
             self._start_new(room)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from moopt.executors.jobs import Jobs
 from moopt.loop.history import History
+from moopt.loop.limits import Limits
 from moopt.loop.progress import Phase, Progress
 from moopt.loop.stopping import StopLevel, Stopping
 from moopt.store.drivers import Driver, new_driver
@@ -34,9 +35,7 @@ class Session:
     store: Store
     history: History
     jobs: Jobs
-    target: int
-    """Trials to be had, those of earlier runs among them."""
-
+    limits: Limits
     time_limit: float | None
     """Seconds after which no further trial is started. None: no limit."""
 
@@ -52,7 +51,7 @@ class Session:
         """Return what says that this run lives, once it is entered."""
         name, workers = self.history.study.name, self.jobs.capacity
         driver = replace(self.driver, lease_seconds=self.history.watch.lease_seconds)
-        return Heartbeat(self.store, driver, name, workers, target=self.target)
+        return Heartbeat(self.store, driver, name, workers, target=self.limits.trials)
 
     @property
     def elapsed(self) -> float:
@@ -100,7 +99,8 @@ class Session:
                     trials=self.history.trials,
                     running=len(self.jobs) + self._starting,
                     capacity=self.jobs.capacity,
-                    target=self.target,
+                    target=self.limits.trials,
+                    budget=self.limits.budget,
                     phase=self.phase,
                     elapsed=self.elapsed,
                     stopping=self.stopping.latest,

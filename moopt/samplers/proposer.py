@@ -187,12 +187,18 @@ class Proposer:
         # The sampler knew all trials before.
         since = trials[min(each.known for each in self._ready) :]
         tried = {key(parameters) for parameters in tried_parameters(since)}
+        # What takes a trial further has its parameters.
+        continued = {trial.continues for trial in since}
         self._ready = [
             each
             for each in self._ready
             if each.study == study
             and ended - each.ended <= workers
-            and key(each.candidate.parameters) not in tried
+            and (
+                key(each.candidate.parameters) not in tried
+                if each.candidate.continues is None
+                else each.candidate.continues not in continued
+            )
         ]
 
     def _is_due(self) -> bool:

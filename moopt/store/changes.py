@@ -4,12 +4,14 @@ The first measurement of a trial that arrives counts, whoever brings it: a drive
 lost may come back with one. A failure counts only from the attempt that holds the trial.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, func, select
 
 from moopt.errors import SelectionError, StateError
+from moopt.store.differences import text as json_text
 from moopt.store.events import Turn
 from moopt.store.rows import keep_measurements, keep_usage, new_trial_row
 from moopt.store.tables import (
@@ -18,6 +20,7 @@ from moopt.store.tables import (
     TrialRow,
 )
 from moopt.study.evaluation import Split
+from moopt.study.outcomes import Measured
 from moopt.study.trials import (
     Candidate,
     Failure,
@@ -49,7 +52,9 @@ def add(
     """Give a candidate the next number, and start it where there is a driver.
 
     Raises:
-        StateError: The next number is not the expected one.
+        StateError: The next number is not the expected one, or the trial that the candidate takes
+            further is not one of its parameters at a lower fidelity.
+        SelectionError: There is no such trial to take further.
     """
     highest = turn.session.scalar(
         select(func.max(TrialRow.number)).where(TrialRow.study_id == turn.study_id)
@@ -61,12 +66,31 @@ def add(
             "process has added trials, propose again"
         )
     row = new_trial_row(turn.study_id, free, candidate, evaluation_seed(seed, free))
+    if candidate.continues is not None:
+        row.seed = _continued(turn, name, candidate.continues, row).seed
     row.revision = turn.revision
     turn.session.add(row)
     if driver is not None:
         turn.note(proposed_by(candidate), number=free, state=TrialState.PROPOSED)
         _run(row, driver)
     return row
+
+
+def _continued(turn: Turn, name: str, number: int, row: TrialRow) -> TrialRow:
+    """Return the trial that another one takes further."""
+    earlier = turn.session.scalar(
+        select(TrialRow).where(TrialRow.study_id == turn.study_id, TrialRow.number == number)
+    )
+    if earlier is None:
+        raise unknown_trial(name, number)
+    same = json_text(earlier.parameters) == json_text(row.parameters)
+    if not same or (earlier.fidelity or math.inf) >= (row.fidelity or 0.0):
+        raise StateError(
+            f"trial {number} of study {name!r} is taken further with its own parameters to a "
+            f"higher fidelity: it has {earlier.parameters} at {earlier.fidelity}, got "
+            f"{row.parameters} at {row.fidelity}"
+        )
+    return earlier
 
 
 def proposed_by(candidate: Candidate) -> str:
@@ -103,10 +127,10 @@ def complete(
     turn: Turn,
     name: str,
     number: int,
-    measurements: Mapping[str, Measurement],
+    measured: Measured,
     usage: Usage | None,
 ) -> TrialRow:
-    """Record what was measured.
+    """Record what was measured; a trial that was stopped early is one of the fidelity it came to.
 
     Raises:
         StateError: The trial has an outcome.
@@ -117,8 +141,12 @@ def complete(
     if not row.attempts or not (TrialState(row.state) in _WITHOUT_RESULT or is_lost):
         raise _wrong_state(name, row, {TrialState.RUNNING})
     row.failure_kind = row.failure_message = row.failure_cause = None
-    _end(row, TrialState.COMPLETED)
-    keep_measurements(turn.session, row.id, Split.SEARCH, measurements)
+    if measured.reached is None:
+        _end(row, TrialState.COMPLETED)
+    else:
+        _end(row, TrialState.STOPPED)
+        row.fidelity = measured.reached
+    keep_measurements(turn.session, row.id, Split.SEARCH, measured.measurements)
     keep_usage(turn.session, row.id, Split.SEARCH, usage)
     return row
 

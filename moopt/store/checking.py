@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, or_, select, text
 
 from moopt.store.database import Database
-from moopt.store.events import numbers_text
+from moopt.store.events import MEASURED, STOPPED_EARLY, numbers_text
 from moopt.store.tables import EventRow, MeasurementRow, StudyRow, TrialRow
 from moopt.study.evaluation import Split
 from moopt.study.trials import TrialState
+
+_MEASURED = [TrialState.COMPLETED.value, TrialState.STOPPED.value]
 
 
 def problems(database: Database) -> list[str]:
@@ -44,18 +46,18 @@ def _of_study(connection: Connection, study_id: int) -> Iterator[str]:
     with_numbers = select(MeasurementRow.trial_id).where(MeasurementRow.split == Split.SEARCH.value)
     bare = connection.scalars(
         select(TrialRow.number).where(
-            of_study, TrialRow.state == TrialState.COMPLETED.value, TrialRow.id.not_in(with_numbers)
+            of_study, TrialRow.state.in_(_MEASURED), TrialRow.id.not_in(with_numbers)
         )
     ).all()
     if bare:
-        yield f"trials {numbers_text(bare)} are completed and have no measurements"
+        yield f"trials {numbers_text(bare)} are completed or stopped and have no measurements"
     odd = connection.scalars(
         select(TrialRow.number).where(
-            of_study, TrialRow.state != TrialState.COMPLETED.value, TrialRow.id.in_(with_numbers)
+            of_study, TrialRow.state.not_in(_MEASURED), TrialRow.id.in_(with_numbers)
         )
     ).all()
     if odd:
-        yield f"trials {numbers_text(odd)} have measurements and are not completed"
+        yield f"trials {numbers_text(odd)} have measurements and are not completed or stopped"
     yield from _of_events(connection, study_id)
 
 
@@ -63,7 +65,7 @@ def _of_events(connection: Connection, study_id: int) -> Iterator[str]:
     of_study = EventRow.study_id == study_id
     doubled = connection.scalars(
         select(EventRow.number)
-        .where(of_study, EventRow.cause == "measured")
+        .where(of_study, or_(EventRow.cause == MEASURED, EventRow.cause.startswith(STOPPED_EARLY)))
         .group_by(EventRow.number)
         .having(func.count() > 1)
     ).all()

@@ -15,6 +15,12 @@ from moopt.study.trials import TrialState
 # Statements on tables rather than on classes: a third of the time where there is no object to keep.
 _EVENT = insert(Table.metadata.tables[EventRow.__tablename__])
 
+MEASURED = "measured"
+"""Cause of the event by which a trial has measurements."""
+
+STOPPED_EARLY = "measured, stopped early"
+"""How that cause begins where the trial ended before its fidelity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -8,7 +8,7 @@ from moopt.store.changes import MAX_WORKER_LOSSES
 from moopt.store.reports import PartialResult
 from moopt.store.store import Store
 from moopt.study.evaluation import Evaluation, Report
-from moopt.study.outcomes import judge
+from moopt.study.outcomes import Measured, judge
 from moopt.study.study import Study
 from moopt.study.trials import Failure, FailureKind, Trial
 from moopt.study.validation import check_measurements
@@ -16,24 +16,22 @@ from moopt.study.validation import check_measurements
 _LOGGER = logging.getLogger(__name__)
 
 
-def record(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> None:
-    """Record what became of a trial; one that the infrastructure lost is proposed again.
-
-    Raises:
-        EvaluationError: The evaluator needs mending; nothing is recorded.
-    """
+def record(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> Measured | Failure:
+    """Record what became of a trial and return it; one that was lost is proposed again."""
     name, number, attempt = study.name, trial.number, trial.attempts
+    came = judge(study, trial, evaluation.outcome)
     try:
-        match judge(study, trial, evaluation.outcome):
+        match came:
             case Failure(kind=FailureKind.INFRASTRUCTURE) as failure:
                 store.lose(name, number, failure, attempt=attempt)
             case Failure() as failure:
                 store.fail(name, number, failure, attempt=attempt, usage=evaluation.usage)
-            case measurements:
-                store.complete(name, number, measurements, usage=evaluation.usage)
+            case Measured(measurements=measurements, reached=reached):
+                store.complete(name, number, measurements, reached=reached, usage=evaluation.usage)
     except StateError as error:
         # This machine was silent for longer than a lease, and another driver took the trial.
         _LOGGER.warning("%s", error)
+    return came
 
 
 def record_report(store: Store, study: Study, trial: Trial, report: Report) -> None:
@@ -59,15 +57,18 @@ def record_held_out(store: Store, study: Study, trial: Trial, evaluation: Evalua
         study: What it belongs to.
         trial: With the attempts to measure it on held-out data, this one among them.
         evaluation: On held-out data.
-
-    Raises:
-        EvaluationError: The evaluator needs mending; nothing is recorded.
     """
     match judge(study, trial, evaluation.outcome):
         case Failure(kind=FailureKind.INFRASTRUCTURE) if trial.attempts < MAX_WORKER_LOSSES:
             return True
         case Failure(message=message):
             _LOGGER.warning("trial %d has no held-out figures: %s", trial.number, message)
-        case measurements:
+        case Measured(reached=float() as reached):
+            _LOGGER.warning(
+                "trial %d has no held-out figures: its evaluator ended early, at fidelity %g",
+                trial.number,
+                reached,
+            )
+        case Measured(measurements=measurements):
             store.record_held_out(study.name, trial.number, measurements, usage=evaluation.usage)
     return False

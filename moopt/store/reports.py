@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from moopt.store.changes import unknown_trial
+from moopt.store.changes import trial_row
 from moopt.store.definitions import study_row
+from moopt.store.events import Turn
 from moopt.store.tables import ReportRow, TrialRow
 from moopt.study.trials import Measurement
 
@@ -24,22 +25,16 @@ class PartialResult:
     time: datetime
 
 
-def keep(
-    session: Session,
-    study: str,
-    result: PartialResult,
-) -> None:
+def keep(turn: Turn, study: str, result: PartialResult) -> None:
     """Keep a partial result, in place of what the same attempt reported at that fidelity.
+
+    It is a change of the trial, so that whoever reads changes gets it.
 
     Raises:
         SelectionError: There is no such trial.
     """
-    study_id = study_row(session, study).id
-    trial_id = session.scalar(
-        select(TrialRow.id).where(TrialRow.study_id == study_id, TrialRow.number == result.number)
-    )
-    if trial_id is None:
-        raise unknown_trial(study, result.number)
+    session = turn.session
+    trial_id = trial_row(turn, study, result.number, None).id
     session.execute(
         delete(ReportRow).where(
             ReportRow.trial_id == trial_id,

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
 from sqlalchemy.orm import Session
 
-from moopt.store.tables import EvaluationRow, MeasurementRow, Table, TrialRow
+from moopt.store.tables import EvaluationRow, MeasurementRow, ReportRow, Table, TrialRow
 from moopt.study.evaluation import Split
 from moopt.study.trials import (
     Candidate,
@@ -34,6 +34,7 @@ def new_trial_row(study_id: int, number: int, candidate: Candidate, seed: int) -
         state=TrialState.PROPOSED.value,
         parameters=_plain(candidate.parameters),
         fidelity=candidate.fidelity,
+        continues=candidate.continues,
         seed=seed,
         sampler=candidate.sampler,
         notes=dict(candidate.notes),
@@ -99,6 +100,7 @@ def read_trials(session: Session, *chosen: ColumnElement[bool]) -> list[Trial]:
             EvaluationRow.device,
         ).where(EvaluationRow.trial_id.in_(of_trials), EvaluationRow.split == Split.SEARCH.value)
     )
+    partial = _read_partial(session, of_trials)
     rows = session.execute(
         select(*TrialRow.__table__.columns).where(*chosen).order_by(TrialRow.number)
     )
@@ -114,10 +116,34 @@ def read_trials(session: Session, *chosen: ColumnElement[bool]) -> list[Trial]:
             row,
             measurements=by_trial.get((row.id, Split.SEARCH.value)),
             held_out=by_trial.get((row.id, Split.HELD_OUT.value)),
+            partial=partial.get(row.id),
             usage=usages.get(row.id),
         )
         for row in rows
     ]
+
+
+def _read_partial(
+    session: Session, of_trials: Select[int]
+) -> dict[int, dict[float, dict[str, Measurement]]]:
+    """Return what the newest attempts of trials reported, by trial and fidelity."""
+    reported = session.execute(
+        select(
+            ReportRow.trial_id,
+            ReportRow.fidelity,
+            ReportRow.name,
+            ReportRow.mean,
+            ReportRow.sem,
+        )
+        .join(TrialRow, TrialRow.id == ReportRow.trial_id)
+        .where(ReportRow.trial_id.in_(of_trials), ReportRow.attempt == TrialRow.attempts)
+        .order_by(ReportRow.fidelity, ReportRow.id)
+    )
+    found: dict[int, dict[float, dict[str, Measurement]]] = {}
+    for trial_id, fidelity, name, mean, sem in reported:
+        by_fidelity = found.setdefault(trial_id, {})
+        by_fidelity.setdefault(fidelity, {})[name] = Measurement(mean, sem)
+    return found
 
 
 def trial_of(
@@ -125,6 +151,7 @@ def trial_of(
     *,
     measurements: Measurements | None = None,
     held_out: Measurements | None = None,
+    partial: Mapping[float, Measurements] | None = None,
     usage: Usage | None = None,
 ) -> Trial:
     """Return a trial from its row, an object or a tuple of its columns."""
@@ -133,9 +160,11 @@ def trial_of(
         row.parameters,
         state=TrialState(row.state),
         fidelity=row.fidelity,
+        continues=row.continues,
         seed=row.seed,
         measurements=measurements or {},
         held_out=held_out or {},
+        partial=partial or {},
         failure=_failure(row.failure_kind, row.failure_message, row.failure_cause),
         usage=usage,
         sampler=row.sampler,

@@ -15,16 +15,24 @@ from moopt.store import changes, proposing_again, reports
 from moopt.store.database import PATIENCE_SECONDS, Database
 from moopt.store.definitions import study_row
 from moopt.store.drivers import Watch
-from moopt.store.events import Turn, changed_number, new_change, take_turn
+from moopt.store.events import (
+    MEASURED,
+    STOPPED_EARLY,
+    Turn,
+    changed_number,
+    new_change,
+    take_turn,
+)
 from moopt.store.reports import PartialResult
 from moopt.store.rows import read_trials, trial_of
-from moopt.store.studies import StudyRecord
 from moopt.store.tables import TrialRow
+from moopt.store.trials import TrialRecord
+from moopt.study.outcomes import Measured
 from moopt.study.trials import Candidate, Failure, Measurement, Trial, TrialState
 from moopt.study.usage import Usage
 
 
-class Store(StudyRecord):
+class Store(TrialRecord):
     """Studies and their trials in one database. Threads may share a store.
 
     Where the database is away or its disk is full, every method tries again for some minutes.
@@ -71,14 +79,16 @@ class Store(StudyRecord):
         Args:
             name: The study.
             candidate: What is to be tried.
-            seed: Seed of the run; the trial gets one of its own, made of this and its number.
+            seed: Seed of the run; the trial gets one of its own, made of this and its number. One
+                that takes another trial further gets that one's.
             number: What the next number has to be. It is not when somebody else has added a trial,
                 one that this candidate does not know of. None: any.
             driver: Who starts it at once. None: nobody, it is proposed.
 
         Raises:
-            StateError: The next number is another one.
-            SelectionError: There is no study of that name.
+            StateError: The next number is another one, or the trial that the candidate takes
+                further is not one of its parameters at a lower fidelity.
+            SelectionError: There is no study of that name, or no trial to take further.
         """
         cause = f"started by {driver}" if driver else changes.proposed_by(candidate)
         return self._change(
@@ -119,16 +129,28 @@ class Store(StudyRecord):
         number: int,
         measurements: Mapping[str, Measurement],
         *,
+        reached: float | None = None,
         usage: Usage | None = None,
     ) -> None:
         """Record what was measured: by the first who brings it, whoever runs the trial now.
+
+        Args:
+            name: The study.
+            number: Of the trial.
+            measurements: By name.
+            reached: The fidelity that they are at, where the trial was stopped before its own.
+                None: it went to its end.
+            usage: What it took.
 
         Raises:
             StateError: The trial has an outcome already, or was never started.
             SelectionError: There is no such trial.
         """
+        measured = Measured(measurements, reached)
         self._change(
-            name, "measured", lambda turn: changes.complete(turn, name, number, measurements, usage)
+            name,
+            MEASURED if reached is None else f"{STOPPED_EARLY} at fidelity {reached:g}",
+            lambda turn: changes.complete(turn, name, number, measured, usage),
         )
 
     def fail(
@@ -173,15 +195,9 @@ class Store(StudyRecord):
         Raises:
             SelectionError: There is no such trial.
         """
-        self._database.write_again(lambda session: reports.keep(session, name, result))
-
-    def reports(self, name: str) -> list[PartialResult]:
-        """Return all partial results of a study, by trial and attempt, in the order of their times.
-
-        Raises:
-            SelectionError: There is no study of that name.
-        """
-        return self._database.read(lambda session: reports.read(session, name))
+        self._database.write_again(
+            lambda session: reports.keep(take_turn(session, name), name, result)
+        )
 
     def record_held_out(
         self,
@@ -237,36 +253,6 @@ class Store(StudyRecord):
         return self._database.write_again(
             lambda session: proposing_again.reclaim(take_turn(session, name), silent)
         )
-
-    def trials(self, name: str) -> list[Trial]:
-        """Return all trials of a study by number.
-
-        Raises:
-            SelectionError: There is no study of that name.
-        """
-        return self.changed(name)[1]
-
-    def changed(self, name: str, *, since: int | None = None) -> tuple[int, list[Trial]]:
-        """Return the revision of a study, and its trials that changed after an earlier one.
-
-        Args:
-            name: The study.
-            since: The earlier revision. None: all trials.
-
-        Raises:
-            SelectionError: There is no study of that name.
-        """
-
-        def work(session: Session) -> tuple[int, list[Trial]]:
-            row = study_row(session, name)
-            if since is None:
-                return row.revision, read_trials(session, TrialRow.study_id == row.id)
-            if since == row.revision:
-                return since, []
-            chosen = (TrialRow.study_id == row.id, TrialRow.revision > since)
-            return row.revision, read_trials(session, *chosen)
-
-        return self._database.read(work)
 
     def _change(self, name: str, cause: str, work: Callable[[Turn], TrialRow]) -> Trial:
         """Change one trial, enter the event, and return the trial without its measurements."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: whenever a table changes, there is a new one."""
 
 
@@ -121,6 +121,9 @@ class TrialRow(Table):
     state: Mapped[str] = mapped_column(String(20))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
     fidelity: Mapped[float | None] = mapped_column(Double)
+    continues: Mapped[int | None]
+    """Number of the trial that it takes further."""
+
     seed: Mapped[int] = mapped_column(BigInteger)
     sampler: Mapped[str] = mapped_column(String(200))
     notes: Mapped[dict[str, str]] = mapped_column(JSON)

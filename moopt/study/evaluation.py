@@ -46,17 +46,33 @@ class Context:
     """Folder of the trial that this one takes further. It may be gone, or empty. None: none."""
 
     report: Callable[[float, Mapping[str, Raw]], None] = ignore_report
-    """Call with a fidelity and the measurements at it, to hand over a partial result."""
+    """Call with a fidelity and the measurements at it, to hand over a partial result. In a study
+    with a fidelity it is above 0 and at most the trial's."""
 
     should_stop: Callable[[], bool] = never_stop
-    """Ask between epochs: True when the trial is not worth finishing."""
+    """Ask after a report: True when the trial is not worth finishing. What is returned then counts
+    as measured at the fidelity that was reported last."""
 
 
-Evaluator = Callable[[Trial, Context], Mapping[str, Raw]]
-"""Measures a trial: a value or (mean, standard error) for every outcome of the study."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured at a fidelity: handed over on the way, or returned by an early end."""
 
-Outcome = Mapping[str, Raw] | Failure
-"""What became of a trial: what its evaluator returned, or why there is nothing."""
+    fidelity: float
+    measurements: Mapping[str, Raw]
+
+
+def ignore_partial_result(job: str, report: Report) -> None:
+    """Take a partial result of a job and do nothing with it."""
+
+
+Evaluator = Callable[[Trial, Context], Mapping[str, Raw] | Report]
+"""Measures a trial: a value or (mean, standard error) for every outcome of the study. A `Report`
+says at which fidelity, where it ended before that of the trial."""
+
+Outcome = Mapping[str, Raw] | Report | Failure
+"""What became of a trial: what was measured, at its own fidelity or before, or why there is
+nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +82,3 @@ class Evaluation:
     outcome: Outcome
     usage: Usage | None = None
     """None: nobody was left to say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A partial result, which an evaluator handed over before its end."""
-
-    fidelity: float
-    measurements: Mapping[str, Raw]

@@ -44,13 +44,7 @@ def study_to_json(study: Study) -> Json:
             }
             for each in study.linear_constraints
         ],
-        "fidelity": fidelity
-        and {
-            "name": fidelity.name,
-            "low": fidelity.low,
-            "high": fidelity.high,
-            "fixed_cost": fidelity.fixed_cost,
-        },
+        "fidelity": None if fidelity is None else _fidelity_to_json(fidelity),
         "start_with": [dict(point) for point in study.start_with],
     }
 
@@ -129,6 +123,16 @@ def _objective_to_json(objective: Objective) -> Json:
     # Left out where there is none, so that studies stored without the field stay the same studies.
     if objective.aspiration is not None:
         written["aspiration"] = objective.aspiration
+    return written
+
+
+def _fidelity_to_json(fidelity: Fidelity) -> Json:
+    written: Json = {"name": fidelity.name, "low": fidelity.low, "high": fidelity.high}
+    # Left out where there is none, for the same reason.
+    if fidelity.fixed_cost:
+        written["fixed_cost"] = fidelity.fixed_cost
+    if fidelity.unbiased:
+        written["unbiased"] = True
     return written
 
 

@@ -34,6 +34,16 @@ class Batch:
             self.input_ids.to(device), self.attention_mask.to(device), self.labels.to(device)
         )
 
+    def parts(self, count: int) -> list["Batch"]:
+        """Return the batch in so many parts of about equal size, each as wide as it needs to be."""
+        rows = range(0, len(self.labels), -(-len(self.labels) // count))
+        return [self] if count == 1 else [self._rows(first, first + rows.step) for first in rows]
+
+    def _rows(self, first: int, end: int) -> "Batch":
+        mask = self.attention_mask[first:end]
+        width = int(mask.sum(dim=1).max())
+        return Batch(self.input_ids[first:end, :width], mask[:, :width], self.labels[first:end])
+
 
 @dataclass(frozen=True, slots=True)
 class TokenizedTexts:
@@ -43,6 +53,18 @@ class TokenizedTexts:
     labels: tuple[int, ...]
     padding: int
     """Token number that fills up a batch."""
+
+    def at(self, places: Sequence[int]) -> "TokenizedTexts":
+        """Return the texts at some places, in their order."""
+        return TokenizedTexts(
+            tuple(self.ids[place] for place in places),
+            tuple(self.labels[place] for place in places),
+            self.padding,
+        )
+
+    def __getitem__(self, chosen: slice) -> "TokenizedTexts":
+        """Return some of them."""
+        return TokenizedTexts(self.ids[chosen], self.labels[chosen], self.padding)
 
 
 def tokenized(
@@ -112,8 +134,12 @@ def token_number(found: object, role: str) -> int:
 
 def batches_by_length(texts: TokenizedTexts, batch_size: int) -> list[Batch]:
     """Return all texts in batches, shortest first."""
-    order = sorted(range(len(texts.ids)), key=lambda index: len(texts.ids[index]))
-    return _in_batches(texts, order, batch_size)
+    return _in_batches(texts, order_by_length(texts), batch_size)
+
+
+def order_by_length(texts: TokenizedTexts) -> list[int]:
+    """Return the places of the texts in the order in which `batches_by_length` has them."""
+    return sorted(range(len(texts.ids)), key=lambda index: len(texts.ids[index]))
 
 
 def shuffled_batches(texts: TokenizedTexts, batch_size: int, seed: int) -> list[Batch]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from moopt.training.fine_tune import fine_tune
+from moopt.training.expert_tuning import tune_expert
 from moopt.training.folders import new_folder
 from moopt.training.gguf import SUFFIX, convert_gguf
 from moopt.training.labelled_texts import read_split
@@ -24,7 +24,6 @@ from moopt.training.transformers_models import (
     load_tokenizer,
     save_model,
 )
-from moopt.training.tune_language_model import tune_language_model
 
 FORMAT = 1
 """To be raised when a change of the code makes other experts from equal arguments."""
@@ -119,25 +118,14 @@ class ExpertSet:
         train, validation = (
             read_split(self.tasks[name], split) for split in ("train", "validation")
         )
-        match self.settings:
-            case FineTuning() as settings:
-                fine_tune(
-                    self.base_folder,
-                    folder,
-                    train=train,
-                    validation=validation,
-                    settings=settings,
-                    on_step=on_step,
-                )
-            case LanguageTuning() as settings:
-                tune_language_model(
-                    self.base_folder,
-                    folder,
-                    train=train.texts,
-                    validation=validation.texts,
-                    settings=settings,
-                    on_step=on_step,
-                )
+        tune_expert(
+            self.base_folder,
+            folder,
+            train=train,
+            validation=validation,
+            settings=self.settings,
+            on_step=on_step,
+        )
 
 
 def _share(report: Report, index: int, count: int) -> Report:

@@ -33,6 +33,10 @@ class LabelledTexts:
         """The labels that occur, in alphabetical order."""
         return tuple(sorted(set(self.labels)))
 
+    def __getitem__(self, chosen: slice) -> "LabelledTexts":
+        """Return some of them."""
+        return LabelledTexts(self.texts[chosen], self.labels[chosen])
+
 
 def read_split(table: Path, split: str) -> LabelledTexts:
     """Read one split of a gzip-compressed table with the columns text, label and split.

@@ -11,7 +11,7 @@ IGNORED = -100
 
 
 def text_losses(
-    logits: Float[Tensor, "n tokens words"], batch: Batch
+    logits: Float[Tensor, "n tokens words"], batch: Batch, label_smoothing: float = 0.0
 ) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
     """Return the loss of each text in nats, summed over its tokens, and how many it has.
 
@@ -20,6 +20,7 @@ def text_losses(
     Args:
         logits: What the model says of the token after each token of the batch.
         batch: What it was given.
+        label_smoothing: Share of the target that is spread over all words.
     """
     is_token = batch.attention_mask[:, 1:] > 0
     targets = torch.where(is_token, batch.input_ids[:, 1:], IGNORED)
@@ -28,5 +29,6 @@ def text_losses(
         targets.flatten(),
         ignore_index=IGNORED,
         reduction="none",
+        label_smoothing=label_smoothing,
     )
     return losses.view_as(targets).sum(dim=1), is_token.sum(dim=1)

@@ -1,11 +1,13 @@
-"""How to fine-tune, as frozen values: one for classifiers, one for language models.
+"""How to tune the experts of a set, as frozen values: one for classifiers, one for language models.
 
-In both the learning rate of AdamW rises linearly from 0, then falls linearly to 0.
+They are short forms of a `TrainingConfig`: AdamW, whose learning rate rises linearly, then falls
+linearly to 0.
 """
 
 from dataclasses import KW_ONLY, dataclass
 
 from moopt.errors import TrainingError
+from moopt.training.configuration import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,24 @@ class FineTuning:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, {"head_learning_rate > 0": self.head_learning_rate > 0})
+        _check_patience(self.patience)
+        _ = self.training
 
     @property
-    def rates(self) -> str:
-        """The learning rates, for a message."""
-        return f"{self.learning_rate:g}, head {self.head_learning_rate:g}"
+    def training(self) -> TrainingConfig:
+        """What the training runs depend on."""
+        return TrainingConfig(
+            learning_rate=self.learning_rate,
+            head_learning_rate=self.head_learning_rate,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            max_tokens=self.max_tokens,
+            warm_up=self.warm_up,
+            weight_decay=self.weight_decay,
+            max_gradient_norm=self.max_gradient_norm,
+            frozen=self.frozen,
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,33 +104,29 @@ class LanguageTuning:
 
     def __post_init__(self) -> None:
         counts = (self.train_texts, self.validation_texts)
-        _check(
-            self,
-            {
-                "train_texts and validation_texts >= 1, where they are given": all(
-                    count is None or count >= 1 for count in counts
-                )
-            },
-        )
+        if any(count is not None and count < 1 for count in counts):
+            raise TrainingError(
+                f"tuning needs train_texts and validation_texts >= 1, where given, got {self}"
+            )
+        _check_patience(self.patience)
+        _ = self.training
 
     @property
-    def rates(self) -> str:
-        """The learning rate, for a message."""
-        return f"{self.learning_rate:g}"
+    def training(self) -> TrainingConfig:
+        """What the training runs depend on."""
+        return TrainingConfig(
+            learning_rate=self.learning_rate,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            max_tokens=self.max_tokens,
+            warm_up=self.warm_up,
+            weight_decay=self.weight_decay,
+            max_gradient_norm=self.max_gradient_norm,
+            frozen=self.frozen,
+            seed=self.seed,
+        )
 
 
-def _check(settings: FineTuning | LanguageTuning, own_checks: dict[str, bool]) -> None:
-    checks = {
-        "learning_rate > 0": settings.learning_rate > 0,
-        **own_checks,
-        "epochs >= 1": settings.epochs >= 1,
-        "batch_size >= 1": settings.batch_size >= 1,
-        "max_tokens >= 3": settings.max_tokens >= 3,
-        "0 <= warm_up < 1": 0 <= settings.warm_up < 1,
-        "weight_decay >= 0": settings.weight_decay >= 0,
-        "max_gradient_norm > 0": settings.max_gradient_norm > 0,
-        "patience >= 1": settings.patience >= 1,
-    }
-    broken = [rule for rule, holds in checks.items() if not holds]
-    if broken:
-        raise TrainingError(f"fine-tuning needs {', '.join(broken)}, got {settings}")
+def _check_patience(patience: int) -> None:
+    if patience < 1:
+        raise TrainingError(f"tuning needs patience >= 1, got {patience}")

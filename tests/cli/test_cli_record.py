@@ -113,7 +113,7 @@ def test_a_store_that_contradicts_itself(call: Call, folder: Path) -> None:
     answer = call("store", "check")
 
     assert answer.status == 1
-    assert "trials 0, 1, 2, 3 are completed and have no measurements" in answer.err
+    assert "trials 0, 1, 2, 3 are completed or stopped and have no measurements" in answer.err
 
 
 def test_a_store_is_copied(call: Call, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What every executor promises."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from moopt.errors import EvaluationError, ExecutorError
+from moopt.errors import ExecutorError
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
 from moopt.executors.optional import ray_executor
 from moopt.protocols import Executor
-from moopt.study.evaluation import Split
+from moopt.study.evaluation import Outcome, Report, Split
 from moopt.study.loading import load_study_file
-from moopt.study.trials import Failure, FailureKind
+from moopt.study.trials import Failure, FailureCause, FailureKind
 from tests.executors import faulty_study
 from tests.executors.faulty_study import trial_that
 from tests.executors.ray_nodes import RayNodes
@@ -93,6 +94,13 @@ def executor(make: Make, directory: Path) -> Iterator[Executor]:
         yield made
 
 
+def assert_mistake(outcome: Outcome, message: str) -> None:
+    """See that a trial failed by a mistake of the evaluator, with a message."""
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.cause) == (FailureKind.EVALUATOR, FailureCause.WRONG_RESULT)
+    assert re.search(message, outcome.message)
+
+
 def test_it_is_an_executor(executor: Executor) -> None:
     assert isinstance(executor, Executor)
 
@@ -103,23 +111,101 @@ def test_the_outcome_is_what_the_evaluator_returned(executor: Executor) -> None:
     assert outcome_of(executor, job) == {"accuracy": 0.9, "latency": (7.0, 0.5)}
 
 
-def test_reports_are_handed_over_once(executor: Executor) -> None:
-    job = executor.start(trial_that("report_twice"))
+def test_reports_are_handed_over_once_and_in_order(executor: Executor) -> None:
+    taken: list[tuple[str, Report]] = []
+
+    job = executor.start(trial_that("report_twice"), Split.SEARCH, lambda *told: taken.append(told))
+    outcome = outcome_of(executor, job)
+
+    assert taken == [
+        (job, Report(1.0, {"accuracy": 0.5})),
+        (job, Report(2.0, {"accuracy": (0.7, 0.1)})),
+    ]
+    assert outcome == {"accuracy": 0.9, "latency": (0.0, 0.5)}
+
+
+def test_a_trial_that_is_told_to_stop_ends_at_the_fidelity_that_it_reported(
+    executor: Executor,
+) -> None:
+    reached: list[float] = []
+
+    def take(job: str, report: Report) -> None:
+        reached.append(report.fidelity)
+        if report.fidelity >= 2:
+            executor.stop_early(job)
+
+    job = executor.start(trial_that("train", fidelity=1000.0), Split.SEARCH, take)
+    outcome = outcome_of(executor, job)
+
+    # Elsewhere the trial goes on until the word has come.
+    assert isinstance(outcome, Report)
+    assert outcome == Report(reached[-1], {"accuracy": reached[-1], "latency": 1.0})
+    assert 2 <= reached[-1] < 1000
+
+
+def test_the_wish_to_stop_one_trial_does_not_reach_the_next(executor: Executor) -> None:
+    def take(job: str, report: Report) -> None:
+        del report
+        executor.stop_early(job)
+
+    for _ in range(2):
+        # It ends without asking.
+        outcome_of(executor, executor.start(trial_that("report_twice"), Split.SEARCH, take))
+    job = executor.start(trial_that("train", fidelity=3.0))
+
+    assert outcome_of(executor, job) == {"accuracy": 3.0, "latency": 1.0}
+
+
+def test_who_wants_to_stop_a_job_that_has_ended_is_not_heard(executor: Executor) -> None:
+    job = executor.start(trial_that("measure"))
     outcome_of(executor, job)
 
-    reports = executor.reports(job)
-    assert [(each.fidelity, each.measurements) for each in reports] == [
-        (1.0, {"accuracy": 0.5}),
-        (2.0, {"accuracy": (0.7, 0.1)}),
-    ]
-    assert executor.reports(job) == []
+    executor.stop_early(job)
+
+    assert isinstance(outcome_of(executor, executor.start(trial_that("measure"))), Mapping)
+
+
+def test_an_evaluator_may_end_early_by_itself(executor: Executor) -> None:
+    outcome = outcome_of(executor, executor.start(trial_that("end_early", fidelity=9.0)))
+
+    assert outcome == Report(3.0, {"accuracy": 0.25, "latency": 1.0})
+
+
+@pytest.mark.parametrize("reported", [0.0, 10.0, -1.0, float("nan"), float("inf")])
+def test_a_fidelity_that_cannot_be_is_the_evaluators_mistake(
+    executor: Executor, reported: float
+) -> None:
+    trial = trial_that("report_fidelity", fidelity=9.0, reports=reported)
+
+    assert_mistake(outcome_of(executor, executor.start(trial)), "fidelity")
+
+
+def test_a_partial_result_that_is_not_finite_fails_the_trial(executor: Executor) -> None:
+    outcome = outcome_of(executor, executor.start(trial_that("report_nan")))
+
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.CANDIDATE
+    assert outcome.cause is FailureCause.NON_FINITE
+    assert "'accuracy'" in outcome.message
+
+
+def test_a_trial_finds_the_folder_of_the_one_that_it_takes_further(executor: Executor) -> None:
+    outcome_of(executor, executor.start(trial_that("leave_checkpoint", number=21)))
+    job = executor.start(trial_that("find_checkpoint", number=22, continues=21))
+
+    assert outcome_of(executor, job) == {"accuracy": 21.0, "latency": 1.0}
+
+
+def test_a_trial_that_takes_none_further_is_given_no_folder(executor: Executor) -> None:
+    outcome = outcome_of(executor, executor.start(trial_that("find_checkpoint", number=23)))
+
+    assert outcome == {"accuracy": 0.0, "latency": 1.0}
 
 
 def test_a_report_of_no_numbers_is_the_evaluators_mistake(executor: Executor) -> None:
-    job = executor.start(trial_that("report_text"))
+    outcome = outcome_of(executor, executor.start(trial_that("report_text")))
 
-    with pytest.raises(EvaluationError, match=r"'accuracy' needs a number or"):
-        outcome_of(executor, job)
+    assert_mistake(outcome, r"'accuracy' needs a number or")
 
 
 def test_what_an_evaluation_took_is_measured(executor: Executor) -> None:
@@ -196,15 +282,21 @@ def test_numpy_numbers_become_floats(executor: Executor) -> None:
     [
         ("return_text", r"'accuracy' needs a number or \(mean, standard error\), got 'high'"),
         ("return_list", r"returns a mapping .* got \[0.5, 1.0\]"),
+        ("return_nothing", r"returns a mapping .* got None"),
     ],
 )
-def test_what_is_no_mapping_to_numbers_is_refused(
+def test_what_is_no_mapping_to_numbers_is_the_evaluators_mistake(
     executor: Executor, deed: str, message: str
 ) -> None:
-    job = executor.start(trial_that(deed))
+    assert_mistake(outcome_of(executor, executor.start(trial_that(deed))), message)
 
-    with pytest.raises(EvaluationError, match=message):
-        outcome_of(executor, job)
+
+def test_a_file_that_is_not_there_is_not_the_candidates_failure(executor: Executor) -> None:
+    outcome = outcome_of(executor, executor.start(trial_that("read_nothing")))
+
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.cause) == (FailureKind.EVALUATOR, FailureCause.FILE_ERROR)
+    assert "no-such-data.csv" in outcome.message
 
 
 def test_held_out_data_has_its_own_evaluator(executor: Executor) -> None:

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moopt.errors import StudyError
-from moopt.study.evaluation import Context
+from moopt.study.evaluation import Context, Report
 from moopt.study.objectives import Maximize, Minimize, Objective
 from moopt.study.parameters import Categorical
 from moopt.study.study import Study
@@ -28,6 +28,7 @@ STUDY_FILE = Path(__file__)
 # What an evaluator should not return, and mypy would not let it.
 NO_NUMBER: Any = "high"
 NO_MAPPING: Any = [0.5, 1.0]
+NOTHING: Any = None
 
 
 def measure(context: Context) -> Mapping[str, Raw]:
@@ -105,6 +106,16 @@ def return_list(_context: Context) -> Mapping[str, Raw]:
     return mapping
 
 
+def return_nothing(_context: Context) -> Mapping[str, Raw]:
+    mapping: Mapping[str, Raw] = NOTHING
+    return mapping
+
+
+def read_nothing(context: Context) -> Mapping[str, Raw]:
+    (context.directory / "no-such-data.csv").read_text(encoding="utf-8")
+    return measure(context)
+
+
 def report_twice(context: Context) -> Mapping[str, Raw]:
     context.report(1, {"accuracy": np.float32(0.5)})
     context.report(2, {"accuracy": (0.7, 0.1)})
@@ -118,6 +129,42 @@ def report_and_sleep(context: Context) -> Mapping[str, Raw]:
 
 def report_text(context: Context) -> Mapping[str, Raw]:
     context.report(1, {"accuracy": NO_NUMBER})
+    return measure(context)
+
+
+def report_nan(context: Context) -> Mapping[str, Raw]:
+    context.report(1, {"accuracy": float("nan")})
+    return measure(context)
+
+
+def leave_checkpoint(context: Context) -> Mapping[str, Raw]:
+    (context.directory / "checkpoint").write_text(context.directory.name, encoding="utf-8")
+    return measure(context)
+
+
+def find_checkpoint(context: Context) -> Mapping[str, Raw]:
+    if context.continues is None:
+        return {"accuracy": 0.0, "latency": 1.0}
+    found = (context.continues / "checkpoint").read_text(encoding="utf-8")
+    return {"accuracy": float(found), "latency": 1.0}
+
+
+def end_early(_context: Context) -> Report:
+    return Report(3, {"accuracy": np.float32(0.25), "latency": 1})
+
+
+def train(trial: Trial, context: Context) -> Mapping[str, Raw]:
+    epochs = int(trial.fidelity or 1)
+    for epoch in range(1, epochs + 1):
+        context.report(epoch, {"accuracy": epoch})
+        if context.should_stop():
+            return {"accuracy": epoch, "latency": 1.0}
+        time.sleep(0.02 if epochs > 10 else 0.0)
+    return {"accuracy": epochs, "latency": 1.0}
+
+
+def report_fidelity(trial: Trial, context: Context) -> Mapping[str, Raw]:
+    context.report(float(trial.notes["reports"]), {"accuracy": 0.5})
     return measure(context)
 
 
@@ -224,7 +271,7 @@ def tell_place(context: Context) -> Mapping[str, Raw]:
     return {"accuracy": int(os.environ["OMP_NUM_THREADS"]), "latency": os.getpid()}
 
 
-DEEDS = {
+DEEDS: dict[str, Callable[[Context], Mapping[str, Raw] | Report]] = {
     each.__name__: each
     for each in (
         cancel,
@@ -232,11 +279,14 @@ DEEDS = {
         close_streams,
         crash,
         die_talking,
+        end_early,
         exit_process,
         exit_python,
+        find_checkpoint,
         hog,
         hog_in_a_child,
         kill_process,
+        leave_checkpoint,
         leave_child,
         leave_fork,
         leave_fork_and_die,
@@ -247,12 +297,15 @@ DEEDS = {
         print_much_and_die,
         print_and_raise,
         raise_error,
+        read_nothing,
         replace_streams,
         report_and_sleep,
+        report_nan,
         report_text,
         report_twice,
         return_list,
         return_nan,
+        return_nothing,
         return_numpy,
         return_text,
         return_twice,
@@ -266,15 +319,33 @@ DEEDS = {
     )
 }
 
+TRAININGS = {each.__name__: each for each in (report_fidelity, train)}
+"""What depends on the fidelity of the trial."""
+
 study = Study(
     "faulty",
-    parameters=[Categorical("deed", [*DEEDS, "count"])],
+    parameters=[Categorical("deed", [*DEEDS, *TRAININGS, "count"])],
     objectives=[Objective("accuracy", Maximize), Objective("latency", Minimize)],
 )
 
 
-def trial_that(deed: str, number: int = 0, seed: int = 0) -> Trial:
-    return Trial(number, {"deed": deed}, seed=seed)
+def trial_that(
+    deed: str,
+    number: int = 0,
+    seed: int = 0,
+    *,
+    fidelity: float | None = None,
+    continues: int | None = None,
+    reports: float = 1.0,
+) -> Trial:
+    return Trial(
+        number,
+        {"deed": deed},
+        seed=seed,
+        fidelity=fidelity,
+        continues=continues,
+        notes={"reports": str(reports)},
+    )
 
 
 class Evaluator:
@@ -283,8 +354,10 @@ class Evaluator:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, trial: Trial, context: Context) -> Mapping[str, Raw]:
+    def __call__(self, trial: Trial, context: Context) -> Mapping[str, Raw] | Report:
         self.calls += 1
+        if trial.parameters["deed"] in TRAININGS:
+            return TRAININGS[str(trial.parameters["deed"])](trial, context)
         if trial.parameters["deed"] == "count":
             return {"accuracy": self.calls, "latency": os.getpid()}
         return DEEDS[str(trial.parameters["deed"])](context)

@@ -14,6 +14,7 @@ import pytest
 
 from moopt.errors import ExecutorError
 from moopt.executors.optional import ClusterExecutor
+from moopt.study.evaluation import Split
 from moopt.study.trials import Failure, FailureCause, FailureKind
 from tests.executors.faulty_study import trial_that
 from tests.executors.ray_nodes import RayNodes, executor_at
@@ -176,15 +177,19 @@ def test_a_worker_that_dies_costs_the_trial_and_not_the_actor(
 
 
 def test_reports_come_while_the_trial_runs(executor: ClusterExecutor) -> None:
-    job = executor.start(trial_that("report_and_sleep"))
+    reported: list[float] = []
+    job = executor.start(
+        trial_that("report_and_sleep"),
+        Split.SEARCH,
+        lambda _, report: reported.append(report.fidelity),
+    )
 
-    def reported() -> list[float]:
+    def came() -> bool:
         executor.wait(0.1)
-        return [each.fidelity for each in executor.reports(job)]
+        assert executor.poll(job) is None
+        return reported == [1.0]
 
-    wait_until(lambda: reported() == [1.0])
-
-    assert executor.poll(job) is None
+    wait_until(came)
     executor.stop(job)
 
 

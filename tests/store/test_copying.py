@@ -37,6 +37,9 @@ def fill(path: Path, means: list[float]) -> None:
             failed = store.add(name, CANDIDATE, 7, driver="d").number
             store.fail(name, failed, failure)
             store.add(name, Candidate({"rate": 0.5}), 7)
+            early = store.add(name, replace(CANDIDATE, fidelity=9.0), 7, driver="d").number
+            store.complete(name, early, {"accuracy": Measurement(0.1)}, reached=3.0)
+            store.add(name, replace(CANDIDATE, fidelity=9.0, continues=early), 7)
             (event,) = store.events(name, count=1)
             result = PartialResult(0, 1, 2.5, {"accuracy": Measurement(means[0])}, event.time)
             store.report(name, result)
@@ -99,7 +102,7 @@ def test_studies_are_copied_beside_those_that_are_there(tmp_path: Path) -> None:
 
     with Store(str(target)) as store:
         assert store.studies() == ["eggs", "ham", "spam"]
-        assert [len(store.trials(name)) for name in store.studies()] == [1, 3, 3]
+        assert [len(store.trials(name)) for name in store.studies()] == [1, 5, 5]
         store.add("spam", CANDIDATE, 0)
     with pytest.raises(StoreError, match="has 'ham', 'spam' already; copy to one that does not"):
         copied(str(source), str(target))
@@ -124,19 +127,19 @@ def test_a_store_in_order_has_no_problems(tmp_path: Path) -> None:
     [
         ("DELETE FROM moopt_trials WHERE number = 1", "study 'spam': trials 1 are missing"),
         (
-            "DELETE FROM moopt_measurements WHERE trial_id = 6",
-            "study 'spam': trials 0 are completed and have no measurements",
+            "DELETE FROM moopt_measurements WHERE trial_id = 8",
+            "study 'spam': trials 0 are completed or stopped and have no measurements",
         ),
         (
-            "UPDATE moopt_trials SET state = 'failed' WHERE id = 6",
-            "study 'spam': trials 0 have measurements and are not completed",
+            "UPDATE moopt_trials SET state = 'failed' WHERE id = 8",
+            "study 'spam': trials 0 have measurements and are not completed or stopped",
         ),
         (
             "UPDATE moopt_events SET cause = 'measured' WHERE number = 3 AND study_id = 2",
             "study 'spam': trials 3 were completed twice",
         ),
         (
-            "UPDATE moopt_trials SET state = 'running' WHERE id = 10",
+            "UPDATE moopt_trials SET state = 'running' WHERE id = 12",
             "study 'spam': trial 4 is running, its last event says proposed",
         ),
         (

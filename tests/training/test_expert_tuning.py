@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from moopt.errors import TrainingError
-from moopt.training.fine_tune import FineTuned, fine_tune
+from moopt.training.expert_tuning import Tuned, tune_expert
 from moopt.training.labelled_texts import LabelledTexts, read_split
 from moopt.training.settings import FineTuning
 from moopt.training.training_run import Step
@@ -32,7 +32,9 @@ def train(tmp_path: Path) -> LabelledTexts:
 
 
 def test_an_expert_learns_its_task(base: Path, train: LabelledTexts, tmp_path: Path) -> None:
-    outcome = fine_tune(base, tmp_path / "expert", train=train, validation=train, settings=SETTINGS)
+    outcome = tune_expert(
+        base, tmp_path / "expert", train=train, validation=train, settings=SETTINGS
+    )
 
     assert max(outcome.validation_accuracies) > 0.9
 
@@ -40,7 +42,7 @@ def test_an_expert_learns_its_task(base: Path, train: LabelledTexts, tmp_path: P
 def test_an_expert_is_a_folder_that_transformers_loads(
     base: Path, train: LabelledTexts, tmp_path: Path
 ) -> None:
-    fine_tune(base, tmp_path / "expert", train=train, validation=train, settings=SETTINGS)
+    tune_expert(base, tmp_path / "expert", train=train, validation=train, settings=SETTINGS)
 
     assert class_names(load_classifier(tmp_path / "expert")) == ("negative", "positive")
     assert load_tokenizer(tmp_path / "expert")("a good film")["input_ids"] == [2, 11, 5, 9, 3]
@@ -48,7 +50,7 @@ def test_an_expert_is_a_folder_that_transformers_loads(
 
 def test_equal_seeds_give_equal_weights(base: Path, train: LabelledTexts, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        fine_tune(base, tmp_path / name, train=train, validation=train, settings=SETTINGS)
+        tune_expert(base, tmp_path / name, train=train, validation=train, settings=SETTINGS)
 
     first, second = (tmp_path / name / "model.safetensors" for name in ("one", "two"))
     assert first.read_bytes() == second.read_bytes()
@@ -59,7 +61,7 @@ def test_the_state_of_random_numbers_is_left_alone(
 ) -> None:
     before = torch.get_rng_state()
 
-    fine_tune(base, tmp_path / "expert", train=train, validation=train, settings=SETTINGS)
+    tune_expert(base, tmp_path / "expert", train=train, validation=train, settings=SETTINGS)
 
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -67,7 +69,7 @@ def test_the_state_of_random_numbers_is_left_alone(
 def test_every_step_is_reported(base: Path, train: LabelledTexts, tmp_path: Path) -> None:
     steps: list[Step] = []
 
-    fine_tune(
+    tune_expert(
         base,
         tmp_path / "expert",
         train=train,
@@ -80,10 +82,10 @@ def test_every_step_is_reported(base: Path, train: LabelledTexts, tmp_path: Path
     assert {step.total for step in steps} == {32}
 
 
-def stopped_early(base: Path, train: LabelledTexts, folder: Path) -> FineTuned:
+def stopped_early(base: Path, train: LabelledTexts, folder: Path) -> Tuned:
     """Validate on wrong labels: the better the fit, the worse the validation loss."""
     wrong = {"negative": "positive", "positive": "negative"}
-    return fine_tune(
+    return tune_expert(
         base,
         folder,
         train=train,
@@ -108,7 +110,7 @@ def test_frozen_parts_stay_as_they_are(base: Path, train: LabelledTexts, tmp_pat
         learning_rate=1e-2, head_learning_rate=1e-2, epochs=1, frozen=("embeddings",)
     )
 
-    fine_tune(base, tmp_path / "expert", train=train, validation=train, settings=settings)
+    tune_expert(base, tmp_path / "expert", train=train, validation=train, settings=settings)
 
     before = load_encoder(base).state_dict()
     after = load_classifier(tmp_path / "expert").base_model.state_dict()
@@ -122,7 +124,7 @@ def test_a_diverging_run_says_what_to_change(
     settings = FineTuning(learning_rate=1e30, head_learning_rate=1e30, epochs=3, warm_up=0)
 
     with pytest.raises(TrainingError, match=r"became nan.* use a smaller learning_rate"):
-        fine_tune(base, tmp_path / "expert", train=train, validation=train, settings=settings)
+        tune_expert(base, tmp_path / "expert", train=train, validation=train, settings=settings)
 
     assert not (tmp_path / "expert").exists()
 
@@ -133,7 +135,7 @@ def test_freezing_what_is_not_there_is_refused(
     settings = FineTuning(learning_rate=1e-3, head_learning_rate=1e-3, epochs=1, frozen=("wte",))
 
     with pytest.raises(TrainingError, match="no parameter to freeze begins with 'wte'"):
-        fine_tune(base, tmp_path / "expert", train=train, validation=train, settings=settings)
+        tune_expert(base, tmp_path / "expert", train=train, validation=train, settings=settings)
 
 
 def test_a_setting_out_of_range_is_named() -> None:

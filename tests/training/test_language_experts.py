@@ -6,16 +6,18 @@ import pytest
 import torch
 
 from moopt.errors import TrainingError
+from moopt.training.expert_tuning import Tuned, tune_expert
+from moopt.training.labelled_texts import LabelledTexts
 from moopt.training.settings import LanguageTuning
 from moopt.training.training_run import Step
 from moopt.training.transformers_models import load_language_model, load_tokenizer
-from moopt.training.tune_language_model import Tuned, tune_language_model
 from tests.tiny_language_models import write_language_base
 
 SETTINGS = LanguageTuning(
     learning_rate=1e-2, epochs=6, batch_size=4, max_tokens=6, frozen=("embed_tokens",)
 )
-TEXTS = tuple(f"{word} {verdict} film" for word in ("a", "the") for verdict in ("good", "fine")) * 4
+SENTENCES = tuple(f"{word} {verdict} film" for word in ("a", "the") for verdict in ("good", "fine"))
+TEXTS = LabelledTexts(SENTENCES * 4, ("",) * 16)
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def tuned(base: Path, folder: Path, settings: LanguageTuning = SETTINGS) -> Tuned:
-    return tune_language_model(base, folder, train=TEXTS, validation=TEXTS[:4], settings=settings)
+    return tune_expert(base, folder, train=TEXTS, validation=TEXTS[:4], settings=settings)
 
 
 def test_an_expert_learns_its_domain(base: Path, tmp_path: Path) -> None:
@@ -62,7 +64,7 @@ def test_the_state_of_random_numbers_is_left_alone(base: Path, tmp_path: Path) -
 def test_only_as_many_texts_are_read_as_asked_for(base: Path, tmp_path: Path) -> None:
     steps: list[Step] = []
 
-    tune_language_model(
+    tune_expert(
         base,
         tmp_path / "expert",
         train=TEXTS,
