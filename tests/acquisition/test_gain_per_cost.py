@@ -112,7 +112,9 @@ def test_what_is_expected_is_worth_the_average_over_results() -> None:
         deviations.append(torch.full_like(means[-1], 1e-6))
     gains = worth.gain.of_normal(means, deviations).reshape(len(POINTS), -1)
     expected = gains.logsumexp(dim=1) - math.log(4000) - math.log(EPOCHS.cost(3.0))
-    assert torch.allclose(worth.learned(POINTS, 3.0), expected, atol=0.1)
+    told = expected > -6.5
+    assert told.sum() >= 3
+    assert torch.allclose(worth.learned(POINTS, 3.0)[told], expected[told], atol=0.1)
 
 
 def test_a_brief_evaluation_is_worth_the_average_over_what_it_may_show() -> None:
