@@ -29,6 +29,8 @@ class Beliefs:
     """By outcome, through the draws on a front and at pending trials."""
 
     limits: tuple[Limit, ...]
+    on_front: Bool[Tensor, " n"]
+    """Which of the completed trials are on the front in some draw."""
 
 
 def draw_beliefs(outcomes: Outcomes, count: int, seed: int) -> Beliefs:
@@ -40,7 +42,8 @@ def draw_beliefs(outcomes: Outcomes, count: int, seed: int) -> Beliefs:
         seed: Of the quasi-random numbers.
     """
     data = outcomes.data
-    points = torch.cat([data.points[_credible(outcomes)], data.pending])
+    credible = _credible(outcomes)
+    points = torch.cat([data.points[credible], data.pending])
     values: list[Tensor] = []
     standard: list[Tensor] = []
     for column, surrogate in enumerate(outcomes.surrogates):
@@ -56,14 +59,17 @@ def draw_beliefs(outcomes: Outcomes, count: int, seed: int) -> Beliefs:
     for limit in data.limits:
         feasible &= limit.sign * drawn[..., limit.outcome] <= limit.bound
     kept = _on_a_front(drawn[..., : data.objective_count], feasible, data)
-    kept[len(points) - len(data.pending) :] = True
+    completed = len(points) - len(data.pending)
+    on_front = torch.zeros_like(credible)
+    on_front[credible] = kept[:completed]
+    kept[completed:] = True
     paths = tuple(
         surrogate
         if isinstance(surrogate, Formula)
         else paths_through(surrogate, points[kept], draws[:, kept])
         for surrogate, draws in zip(outcomes.surrogates, standard, strict=True)
     )
-    return Beliefs(drawn, feasible, paths, data.limits)
+    return Beliefs(drawn, feasible, paths, data.limits, on_front)
 
 
 def _normals(count: int, width: int, seed: int) -> Float[Tensor, "count width"]:

@@ -1,19 +1,25 @@
-"""What a short evaluation is worth: the gain per cost of looking first, going on where that pays.
+"""What a brief evaluation is worth, in hypervolume at the highest fidelity, per cost.
 
-A trial at a low fidelity adds nothing to the front. It tells what a whole evaluation would find,
-and leaves the choice to pay for one or not. So it is worth what the best rule for going on would
-earn: go on after the better results only. Its rate is the expected gain over the expected cost,
+A trial at a low fidelity adds nothing to the front: it tells what a whole evaluation would find.
+Given its result, the outcomes at the highest fidelity are expected to be what they are expected to
+be now, plus something normal whose variance is what the result explains of them. Two questions
+follow.
 
-    max over k of  (1/n) sum of the k largest gains / (cost now + k/n * cost of going on),
+*Where to begin?* (`learned`) The hypervolume improvement of those expectations, averaged over the
+results, over the cost of the evaluation. At the highest fidelity everything is explained, and that
+is expected hypervolume improvement over cost.
 
-with `n` equally likely results of the short evaluation. Of a whole evaluation the rate is expected
-improvement over cost. The rule is a renewal argument: who repeats it earns that much per cost.
+*How far to take what was begun?* (`at`) To a level on the way, and on where that pays: with `n`
+equally likely results and the gain that a whole evaluation would have after each, the best rule
+for going on earns
+
+    max over k of  (1/n) sum of the k largest gains / (cost now + k/n * cost of going on).
 
 Source: Picheny, Ginsbourger, Richet and Caplin, "Quantile-based optimization of noisy computer
 experiments with tunable precision", Technometrics 55 (2013), for what an observation of another
-fidelity leaves open; Irshad, Karsch and Döpp, "Leveraging trust for joint multi-objective and
+fidelity explains; Irshad, Karsch and Döpp, "Leveraging trust for joint multi-objective and
 multi-fidelity optimization", Machine Learning: Science and Technology 5 (2024), for hypervolume
-over cost.
+over cost. The rule for going on is a renewal argument: who repeats it earns that much per cost.
 """
 
 import math
@@ -82,6 +88,29 @@ class GainPerCost:
         high = self.encoding.fidelity.high
         gain = self.gain(self.encoding.at(points, high)[:, None, :])
         return gain - self.cost(points, high, after).log()
+
+    def learned(self, points: Float[Tensor, "r d"], fidelity: float) -> Float[Tensor, " r"]:
+        """Return the log rate of what beginning with points at a fidelity may show; differentiable.
+
+        It is the hypervolume improvement of what will be expected at the highest fidelity, averaged
+        over the results: the mean is as it is, the deviation is what the result decides.
+
+        Args:
+            points: Of the parameters.
+            fidelity: The highest one, too: then it is expected improvement.
+        """
+        high = self.encoding.fidelity.high
+        if fidelity == high:
+            return self.whole(points)
+        here, there = self.encoding.at(points, fidelity), self.encoding.at(points, high)
+        means, deviations = [], []
+        for surrogate, path in zip(self.surrogates, self.gain.beliefs.paths, strict=True):
+            mean, deviation = path(there)
+            share = explained_share(surrogate, here, there).clamp_min(LEAST_OPEN)
+            like = mean.expand(-1, len(self.gain.beliefs.values))
+            means.append(like)
+            deviations.append((share.sqrt()[:, None] * deviation).expand_as(like))
+        return self.gain.of_normal(means, deviations) - self.cost(points, fidelity, 0.0).log()
 
     def at(
         self, points: Float[Tensor, "r d"], fidelity: float, *, after: float = 0.0

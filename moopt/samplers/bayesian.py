@@ -114,7 +114,7 @@ class BayesianSampler:
         many = outcomes.data.objective_count >= MANY_OBJECTIVES
         build = ACQUISITIONS[self.acquisition or ("directions" if many else "boxes")]
         box = SearchBox(encoding)
-        front = outcomes.data.points[on_front(outcomes.data)]
+        front = outcomes.data.points[_on_front(outcomes.data)]
         tried = encoding.encode_all(tried_parameters(trials))
         whole = all_parameters(encoding.study, ENUMERABLE)
         known_points = None if whole is None else encoding.encode_all(whole)
@@ -133,7 +133,7 @@ class BayesianSampler:
         return chosen
 
 
-def on_front(data: TrainingData) -> Tensor:
+def _on_front(data: TrainingData) -> Tensor:
     """Say which points are non-dominated among those that have every objective.
 
     What is beyond an aspiration is no better than the aspiration.

@@ -1,6 +1,6 @@
 """Bayesian optimization over fidelities: look briefly, go on where that pays most per cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -16,16 +16,17 @@ from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.fidelities import FidelityEncoding
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
+from moopt.encoding.training_data import TrainingData
 from moopt.front.ranking import best_first
 from moopt.samplers.asha import promoted
-from moopt.samplers.bayesian import on_front
 from moopt.samplers.history import initial_trials, tried_parameters
 from moopt.samplers.lineages import SLACK, Lineage, fidelity_of, lineages
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.samplers.starting_points import announced
 from moopt.study.objectives import Fidelity
+from moopt.study.parameters import Parameters
 from moopt.study.study import Study
-from moopt.study.trials import Candidate, Trial
+from moopt.study.trials import Candidate, Trial, TrialState
 from moopt.surrogates.cost import FidelityCost, learned_cost
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
 from moopt.surrogates.reproducible import reproducible
@@ -47,7 +48,7 @@ class MultiFidelitySampler:
     """Gaussian processes with the fidelity as an input; hypervolume gain over cost decides.
 
     Each step either begins a new candidate, at the fidelity at which looking pays most, or takes a
-    paused one further.
+    paused one further: whichever has had less than its share of the cost.
     """
 
     initial_trials: int | None = None
@@ -55,6 +56,10 @@ class MultiFidelitySampler:
 
     factor: float = 3.0
     """Between the levels of fidelity."""
+
+    brief_share: float = 0.3
+    """Share of the cost that goes to brief evaluations, which tell where the front is. The rest
+    makes it: the next point of a front that is soon beaten is not worth its cost."""
 
     surrogate: str | None = None
     """Name of the kernel of every outcome. None: chosen for each by how well it predicts."""
@@ -110,9 +115,13 @@ class MultiFidelitySampler:
             stated = FidelityCost(fidelity)
             cost = learned_cost(space, fidelity, trials) if self.learn_cost else stated
             outcomes = learn_outcomes(encoding.space, data, self.surrogate)
-            tried = space.encode_all(tried_parameters(trials))
-            step = _Step.of(space, encoding, levels, outcomes, cost, seed=seed + len(trials))
-            return step.best(tried, waiting)
+            step = _Step(space, encoding, levels, outcomes, cost, seed + len(trials))
+            brief, total = _spent(fidelity, trials)
+            tried = tried_parameters(trials)
+            if waiting and brief >= self.brief_share * total:
+                return step.further(waiting)
+            begun = step.new(tried, waiting)
+            return begun if begun is not None or not waiting else step.further(waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,101 +129,115 @@ class _Step:
     """What one more evaluation is worth, given what is believed."""
 
     space: SpaceEncoding
+    encoding: FidelityEncoding
     levels: Sequence[float]
-    worth: GainPerCost
-    front: Float[Tensor, "f d"]
-    """Parameters of the front."""
+    outcomes: Outcomes
+    """At all fidelities."""
 
+    cost: Cost
     seed: int
-    notes: Mapping[str, str]
 
-    @classmethod
-    def of(
-        cls,
-        space: SpaceEncoding,
-        encoding: FidelityEncoding,
-        levels: Sequence[float],
-        outcomes: Outcomes,
-        cost: Cost,
-        *,
-        seed: int,
-    ) -> "_Step":
-        """Draw fronts of the highest fidelity, where outcomes are believed at all of them."""
-        whole = encoding.at_high(outcomes.data)
-        gain = noisy_hypervolume_improvement(outcomes.restricted(whole), seed)
-        worth = GainPerCost.of(gain, outcomes.surrogates, encoding, cost, seed)
-        front = whole.points[on_front(whole)][:, :-1]
-        return cls(space, levels, worth, front, seed, {"surrogate": outcomes.description})
+    def new(self, tried: Sequence[Parameters], waiting: Sequence[Trial]) -> Candidate | None:
+        """Return the new candidate that adds most per cost to what paused trials promise.
 
-    def best(self, tried: Float[Tensor, "t d"], waiting: Sequence[Trial]) -> Candidate | None:
-        """Return what earns most per cost: a new candidate, or a paused trial taken further."""
-        level = self._level()
-        point = self._best_new(level, tried)
-        further, rate = self._best_further(waiting)
-        if point is None:
-            return further
-        with torch.no_grad():
-            if further is not None and rate >= float(self._rate(point[None], level)):
-                return further
-        parameters = self.space.decode(point)
-        return Candidate(parameters, fidelity=level, sampler=NAME, notes=self.notes)
-
-    def _rate(self, points: Float[Tensor, "n d"], level: float) -> Float[Tensor, " n"]:
-        """Return the log rate of beginning with points at a level; differentiable."""
-        if level == self.levels[-1]:
-            return self.worth.whole(points)
-        return self.worth.at(points, level)
-
-    def _level(self) -> float:
-        """Return the level at which the best of some points are worth most."""
+        A paused trial can be taken further at any time. So what a new one is worth is what it adds
+        to a front with all of them on it, as far as they are believed to get there.
+        """
+        worth, front = self._worth(self._at_high(waiting))
         box = SearchBox(self.space)
+        level = self._level(worth, box, front)
+
+        def height(points: Tensor) -> Tensor:
+            return worth.learned(points[:, 0], level)
+
+        encoded = self.space.encode_all(tried)
+        whole = all_parameters(self.space.study, ENUMERABLE)
+        if whole is None:
+            point = maximize(height, box, front=front, tried=encoded, seed=self.seed)
+        else:
+            point = best_untried(height, self.space.encode_all(whole), encoded)
+        if point is None:
+            return None
+        notes = {"surrogate": self.outcomes.description}
+        return Candidate(self.space.decode(point), fidelity=level, sampler=NAME, notes=notes)
+
+    def further(self, waiting: Sequence[Trial]) -> Candidate:
+        """Return the paused trial that adds most per cost to the front, and how far to take it."""
+        worth, _ = self._worth(self._at_high(()))
+        points = self.space.encode_all([each.parameters for each in waiting])
+        best = promoted(waiting[0], self.levels[-1], NAME), -torch.inf
+        with torch.no_grad():
+            direct = _direct(worth, points, waiting)
+            for row in direct.argsort(descending=True)[:STEPWISE].tolist():
+                after = waiting[row].fidelity or 0.0
+                for level in self.levels:
+                    if level <= after * (1 + SLACK):
+                        continue
+                    rate = direct[row]
+                    if level < self.levels[-1]:
+                        rate = worth.at(points[row][None], level, after=after)[0]
+                    if float(rate) > best[1]:
+                        best = promoted(waiting[row], level, NAME), float(rate)
+        return best[0]
+
+    def _at_high(self, waiting: Sequence[Trial]) -> TrainingData:
+        """Return what was measured at the highest fidelity, and paused trials as if they were."""
+        data = self.encoding.at_high(self.outcomes.data)
+        points = self.space.encode_all([each.parameters for each in waiting])
+        blank = torch.full((len(points), len(data.names)), torch.nan, dtype=points.dtype)
+        return replace(
+            data,
+            points=torch.cat([data.points, self.encoding.at(points, self.levels[-1])]),
+            outcomes=torch.cat([data.outcomes, blank]),
+            standard_errors=torch.cat([data.standard_errors, blank]),
+        )
+
+    def _worth(self, data: TrainingData) -> tuple[GainPerCost, Float[Tensor, "f d"]]:
+        """Return what is worth how much next to some trials, and those that may be on the front."""
+        believed = self.outcomes.restricted(data)
+        gain = noisy_hypervolume_improvement(believed, self.seed)
+        worth = GainPerCost.of(gain, self.outcomes.surrogates, self.encoding, self.cost, self.seed)
+        return worth, data.points[gain.beliefs.on_front][:, :-1]
+
+    def _level(self, worth: GainPerCost, box: SearchBox, front: Float[Tensor, "f d"]) -> float:
+        """Return the level at which the best of some points are worth most."""
         rows = [
             box.sobol(LOOKED_AT, seed=self.seed),
-            rows_around(box, self.front, LOOKED_AT, seed=self.seed),
+            rows_around(box, front, LOOKED_AT, seed=self.seed),
         ]
         points = box.to_points(box.within(torch.cat(rows)))
         with torch.no_grad():
-            return max(self.levels, key=lambda each: float(self._rate(points, each).max()))
+            return max(self.levels, key=lambda each: float(worth.learned(points, each).max()))
 
-    def _best_new(self, level: float, tried: Float[Tensor, "t d"]) -> Float[Tensor, " d"] | None:
-        """Return the untried point that is worth most at a level."""
 
-        def height(points: Tensor) -> Tensor:
-            return self._rate(points[:, 0], level)
-
-        whole = all_parameters(self.space.study, ENUMERABLE)
-        if whole is not None:
-            return best_untried(height, self.space.encode_all(whole), tried)
-        box = SearchBox(self.space)
-        return maximize(height, box, front=self.front, tried=tried, seed=self.seed)
-
-    def _best_further(self, waiting: Sequence[Trial]) -> tuple[Candidate | None, float]:
-        """Return the paused trial that is worth most at a higher fidelity, and its log rate."""
-        best: tuple[Candidate | None, float] = None, -torch.inf
-        points = self.space.encode_all([each.parameters for each in waiting])
-        with torch.no_grad():
-            direct = [
-                float(self.worth.whole(point[None], after=trial.fidelity or 0.0))
-                for point, trial in zip(points, waiting, strict=True)
-            ]
-            order = sorted(range(len(waiting)), key=lambda row: -direct[row])
-            for row in order[:STEPWISE]:
-                after = waiting[row].fidelity or 0.0
-                options = [(direct[row], self.levels[-1])]
-                options += [
-                    (float(self.worth.at(points[row][None], level, after=after)), level)
-                    for level in self.levels[:-1]
-                    if level > after * (1 + SLACK)
-                ]
-                rate, level = max(options)
-                if rate > best[1]:
-                    best = promoted(waiting[row], level, NAME), rate
-        return best
+def _direct(
+    worth: GainPerCost, points: Float[Tensor, "w d"], waiting: Sequence[Trial]
+) -> Float[Tensor, " w"]:
+    """Return the log rate of taking each paused trial to the highest fidelity."""
+    after = torch.tensor([each.fidelity or 0.0 for each in waiting], dtype=points.dtype)
+    rates = torch.empty_like(after)
+    for fidelity in after.unique():
+        rows = after == fidelity
+        rates[rows] = worth.whole(points[rows], after=float(fidelity))
+    return rates
 
 
 def _new(study: Study, trials: Sequence[Trial], level: float, seed: int) -> Candidate | None:
     found = QuasiRandomSampler().propose(study, trials, 1, seed)
     return replace(found[0], fidelity=level) if found else None
+
+
+def _spent(fidelity: Fidelity, trials: Sequence[Trial]) -> tuple[float, float]:
+    """Return what was spent on trials below the highest fidelity, and on all."""
+    reached = {trial.number: trial.fidelity or fidelity.high for trial in trials}
+    brief = total = 0.0
+    for trial in trials:
+        if trial.state is not TrialState.CANCELLED:
+            after = 0.0 if trial.continues is None else reached.get(trial.continues, 0.0)
+            cost = fidelity.cost(reached[trial.number], after=after)
+            total += cost
+            brief += 0.0 if _is_whole(trial, fidelity) else cost
+    return brief, total
 
 
 def _is_whole(trial: Trial, fidelity: Fidelity) -> bool:

@@ -87,6 +87,36 @@ def test_a_whole_evaluation_is_worth_expected_hypervolume_improvement() -> None:
     assert torch.allclose(after, expected - math.log(2 / 3))
 
 
+def test_where_everything_is_explained_the_expectation_is_worth_expected_improvement() -> None:
+    _, _, worth = situation()
+    assert torch.equal(worth.learned(POINTS, 9.0), worth.whole(POINTS))
+    # It is explained in part below: less is gained, at a lower cost.
+    for fidelity in (1.0, 3.0):
+        gained = worth.learned(POINTS, fidelity) + math.log(EPOCHS.cost(fidelity))
+        assert (gained <= worth.whole(POINTS) + 1e-9).all()
+
+
+def test_what_is_expected_is_worth_the_average_over_results() -> None:
+    encoding, _, worth = situation()
+    here, there = encoding.at(POINTS, 3.0), encoding.at(POINTS, 9.0)
+    count = len(worth.gain.beliefs.values)
+    normals = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    means, deviations = [], []
+    for column, (surrogate, path) in enumerate(
+        zip(worth.surrogates, worth.gain.beliefs.paths, strict=True)
+    ):
+        mean, deviation = path(there)
+        share = explained_share(surrogate, here, there)[:, None]
+        step = (share.sqrt() * deviation)[:, None, :] * normals[:, column][None, :, None]
+        means.append((mean[:, None, :] + step).expand(-1, -1, count).reshape(-1, count))
+        deviations.append(torch.full_like(means[-1], 1e-6))
+    gains = worth.gain.of_normal(means, deviations).reshape(len(POINTS), -1)
+    expected = gains.logsumexp(dim=1) - math.log(4000) - math.log(EPOCHS.cost(3.0))
+    told = expected > -6.5
+    assert told.sum() >= 3
+    assert torch.allclose(worth.learned(POINTS, 3.0)[told], expected[told], atol=0.1)
+
+
 def test_a_brief_evaluation_is_worth_the_average_over_what_it_may_show() -> None:
     # Going on in any case is a rule as well: it earns the expected gain over the whole cost.
     _, _, worth = situation()

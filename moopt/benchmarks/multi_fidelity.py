@@ -1,0 +1,207 @@
+"""How much of the cost of whole evaluations does a search spare that can cut them short?
+
+Run it with `python -m moopt.benchmarks.multi_fidelity --to DIR`. A search with whole evaluations
+sets the hypervolume to reach; the others spend until they reach it. Runs are interleaved, equal
+seeds begin with equal candidates, and a benchmark that was stopped goes on where it was.
+
+`--study FILE` runs the same race on a study file, in worker processes.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+
+from moopt.benchmarks.fidelity_problem import FidelityProblem, left_behind, run_search
+from moopt.benchmarks.fidelity_problems import PROBLEMS
+from moopt.benchmarks.fidelity_study import StudyRun, run_study
+from moopt.protocols import Sampler
+from moopt.samplers.asha import AshaSampler
+from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.multi_fidelity import MultiFidelitySampler
+from moopt.samplers.quasi_random import RandomSampler
+from moopt.study.loading import StudyFile, load_study_file
+
+OUT = Console(highlight=False, soft_wrap=True)
+
+WHOLE = "bayesian"
+"""What sets the hypervolume to reach, with whole evaluations."""
+
+ARMS: Mapping[str, Callable[[], Sampler]] = {
+    "multi_fidelity": MultiFidelitySampler,
+    "asha": AshaSampler,
+    "random": RandomSampler,
+}
+GOAL = 0.4
+"""Share of the cost that is to be enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """One search against whole evaluations, with one seed."""
+
+    problem: str
+    arm: str
+    seed: int
+    target: float
+    """Hypervolume of the search with whole evaluations."""
+
+    cost: float | None
+    """Share of its cost at which there was as much. None: not for all of it."""
+
+    at_goal: float
+    """Share of the target that there was for 40 % of the cost."""
+
+    trials: int
+    whole: int
+    """Of which at the highest fidelity."""
+
+    left: int
+    """Candidates that were not taken there and would be on the front."""
+
+    left_gain: float
+    """Share of the hypervolume that these would have added."""
+
+
+def races(
+    name: str, problem: FidelityProblem, seed: int, *, evaluations: int, arms: Sequence[str]
+) -> Iterator[Race]:
+    """Run the search with whole evaluations, and yield how each of the others did against it.
+
+    Args:
+        name: Of the problem.
+        problem: What to search.
+        seed: Of all searches.
+        evaluations: How many whole ones set the target; nothing spends more.
+        arms: Keys of `ARMS`.
+    """
+    budget = float(evaluations)
+    target = run_search(problem, BayesianSampler(), budget=budget, seed=seed).hypervolumes[-1]
+    for arm in arms:
+        run = run_search(problem, ARMS[arm](), budget=budget, seed=seed, enough=target)
+        reached = run.reached(target)
+        left = left_behind(problem, run.trials)
+        yield Race(
+            problem=name,
+            arm=arm,
+            seed=seed,
+            target=target,
+            cost=None if reached is None else reached / budget,
+            at_goal=run.at(GOAL * budget) / target,
+            trials=len(run.trials),
+            whole=sum(each.fidelity == problem.fidelity.high for each in run.trials),
+            left=left.count,
+            left_gain=left.gain,
+        )
+
+
+def race_study(
+    file: StudyFile,
+    samplers: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    budget: float,
+    workers: int,
+    directory: Path,
+) -> None:
+    """Run every sampler on a study file and print when each reaches what the first one does."""
+    if file.prepare is not None:
+        file.prepare(lambda message, share: OUT.print(f"{share:4.0%} {message}"))
+    for seed in seeds:
+        whole: StudyRun | None = None
+        for sampler in samplers:
+            run = run_study(
+                file, sampler, seed, budget=budget, workers=workers, directory=directory
+            )
+            whole = whole or run
+            reached = run.reached(whole.hypervolumes[-1])
+            share = (
+                "not reached"
+                if reached is None
+                else f"reached for {reached[0] / whole.costs[-1]:.0%} of the cost, "
+                f"{reached[1] / whole.seconds[-1]:.0%} of the seconds"
+            )
+            OUT.print(
+                f"{sampler} seed {seed}: hypervolume {run.hypervolumes[-1]:.6f} after "
+                f"{len(run.costs)} trials, {run.costs[-1]:.1f} whole evaluations and "
+                f"{run.seconds[-1]:.0f} seconds of work; {share}"
+            )
+
+
+def print_table(rows: Sequence[Race]) -> None:
+    """Print a line for each problem and arm: medians over seeds."""
+    OUT.print(
+        f"\n{'problem':<32}{'search':<16}{'cost':>8}{'spread':>16}{'at 40 %':>9}{'trials':>8}"
+        f"{'whole':>7}{'left behind':>13}{'worth':>8}"
+    )
+    for problem, arm in dict.fromkeys((row.problem, row.arm) for row in rows):
+        some = [row for row in rows if (row.problem, row.arm) == (problem, arm)]
+        costs = sorted(float("inf") if row.cost is None else row.cost for row in some)
+        behind = sum(row.left > 0 for row in some)
+        OUT.print(
+            f"{problem:<32}{arm:<16}{_share(median(costs)):>8}"
+            f"{_share(costs[0]) + ' to ' + _share(costs[-1]):>16}"
+            f"{median(row.at_goal for row in some):>9.3f}{median(row.trials for row in some):>8.0f}"
+            f"{median(row.whole for row in some):>7.0f}"
+            f"{f'{behind} of {len(some)} runs':>13}{max(row.left_gain for row in some):>8.2%}"
+        )
+
+
+def _share(cost: float) -> str:
+    return "> 100 %" if cost == float("inf") else f"{cost:.0%}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line, run the races and print their table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problems", default=",".join(PROBLEMS), help="names, comma between")
+    parser.add_argument("--arms", default=",".join(ARMS), help="names, comma between")
+    parser.add_argument("--seeds", type=int, default=5, help="how many, counted from 0")
+    parser.add_argument("--evaluations", type=int, default=40, help="whole ones, for the target")
+    parser.add_argument("--study", type=Path, help="a study file, in place of the problems")
+    parser.add_argument("--workers", type=int, default=2, help="of the study file")
+    parser.add_argument("--to", type=Path, required=True, help="folder for what was measured")
+    chosen = parser.parse_args(arguments)
+    chosen.to.mkdir(parents=True, exist_ok=True)
+    if chosen.study is not None:
+        race_study(
+            load_study_file(chosen.study),
+            [WHOLE, *chosen.arms.split(",")],
+            range(chosen.seeds),
+            budget=float(chosen.evaluations),
+            workers=chosen.workers,
+            directory=chosen.to,
+        )
+        return
+    file = chosen.to / "races.jsonl"
+    rows = (
+        [Race(**json.loads(line)) for line in file.read_text().splitlines()]
+        if file.exists()
+        else []
+    )
+    problems = chosen.problems.split(",")
+    for seed in range(chosen.seeds):
+        for problem in problems:
+            known = {row.arm for row in rows if (row.problem, row.seed) == (problem, seed)}
+            arms = [each for each in chosen.arms.split(",") if each not in known]
+            if not arms:
+                continue
+            made = PROBLEMS[problem]()
+            for row in races(problem, made, seed, evaluations=chosen.evaluations, arms=arms):
+                rows.append(row)
+                with file.open("a") as stream:
+                    stream.write(json.dumps(asdict(row)) + "\n")
+                OUT.print(
+                    f"{row.problem} {row.arm} seed {row.seed}: "
+                    f"{'not reached' if row.cost is None else f'{row.cost:.0%} of the cost'}, "
+                    f"{row.trials} trials, {row.left} left behind worth {row.left_gain:.2%}"
+                )
+    print_table([row for row in rows if row.problem in problems])
+
+
+if __name__ == "__main__":
+    main()
