@@ -15,7 +15,7 @@ from moopt.training.configuration import Lora, TrainingConfig
 from moopt.training.fine_tuning import fine_tuning_run
 from moopt.training.labelled_texts import LabelledTexts, read_split
 from moopt.training.text_tasks import Classification, LanguageModelling, TextTask
-from moopt.training.training_run import Lessons, TrainingRun
+from moopt.training.training_run import Assignment, TrainingRun
 from moopt.training.transformers_models import load_tokenizer
 from tests.tiny_language_models import write_language_base
 from tests.tiny_models import write_base, write_table
@@ -207,8 +207,8 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         Classification(texts.classes).load(tmp_path, CONFIG)
 
 
-def lessons(loss: Callable[[int], Tensor]) -> Lessons[int]:
-    return Lessons(4, batches=lambda _epoch: [[0], [1], [2], [3]], loss=loss)
+def assignment(loss: Callable[[int], Tensor]) -> Assignment[int]:
+    return Assignment(4, batches=lambda _epoch: [[0], [1], [2], [3]], loss=loss)
 
 
 def test_a_loss_far_above_the_start_for_long_ends_the_run() -> None:
@@ -220,7 +220,7 @@ def test_a_loss_far_above_the_start_for_long_ends_the_run() -> None:
         calls.append(batch)
         return model.weight.sum() * 0 + (1.0 if len(calls) == 1 else 9.0)
 
-    run = TrainingRun(model, config, lessons(loss))
+    run = TrainingRun(model, config, assignment(loss))
 
     with pytest.raises(TrainingError, match=r"was 1 at the start and .* it diverges; use"):
         run.train_to(run.total)
@@ -232,7 +232,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_at_once() -> None:
     run = TrainingRun(
         model,
         TrainingConfig(learning_rate=1e-3, batch_size=1),
-        lessons(lambda _batch: model.weight.sum() * float("nan")),
+        assignment(lambda _batch: model.weight.sum() * float("nan")),
     )
 
     with pytest.raises(TrainingError, match="became nan at step 1 of 12"):
