@@ -228,7 +228,7 @@ evaluate = WorkloadsEvaluator(workloads, rule_of, seeds=SIZE.seeds)
 held_out = evaluate.held_out
 
 study = Study(
-    name="algoperf_mini",
+    name=scaled(small="algoperf_mini", large="algoperf_mini_large"),
     parameters=[
         Categorical("optimizer", [*ADAMS, "sgd", "lion"]),
         Continuous("adam_rate", 1e-4, 1e-1, log=True, when=When("optimizer", ADAMS)),

@@ -85,7 +85,7 @@ def prepare(report: Callable[[str, float], None]) -> None:
 
 
 study = Study(
-    name="distil_layers",
+    name=scaled(small="distil_layers", large="distil_layers_large"),
     parameters=space.parameters,
     objectives=[
         Objective("accuracy", Maximize, reference=0.5),

@@ -55,7 +55,7 @@ held_out = evaluate.held_out
 export = evaluate.export
 
 study = Study(
-    name="finetune_minilm",
+    name=scaled(small="finetune_minilm", large="finetune_minilm_large"),
     parameters=[
         Continuous("learning_rate", 1e-6, 1e-2, log=True),
         Continuous("head_learning_rate", 1e-4, 1e-1, log=True),
