@@ -204,6 +204,8 @@ def _trained(
             **reference,
             **more,
         )
+        # It prints a line at the end of the run.
+        trainer.remove_callback(importlib.import_module("transformers").PrinterCallback)
         trainer.train()
     move(model, device)
     model.train(mode=False)
