@@ -18,6 +18,7 @@ from moopt.study.objectives import (
     OutcomeConstraint,
 )
 from moopt.study.parameters import Categorical, Continuous, Integer
+from moopt.study.scale import scaled
 from moopt.study.simplex import Simplex
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Measurement, Trial, TrialState
@@ -52,6 +53,7 @@ __all__ = [
     "TrialState",
     "When",
     "optimize",
+    "scaled",
 ]
 
 _LAZY = {

@@ -7,7 +7,7 @@ knows nothing of what they compute; it holds the evaluator, which its workers lo
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from moopt.study.evaluation import Evaluation, Report, Split, ignore_report
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial
 
@@ -51,7 +51,7 @@ class Executor(Protocol):
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         """Start measuring a trial and return the job's name.
 

@@ -15,7 +15,14 @@ from moopt.errors import EvaluationError, SelectionError, StudyError
 from moopt.loop import Ended, Phase, Progress, Run, StopLevel, optimize
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.store.store import Store
-from moopt.study.evaluation import Context, Evaluation, Evaluator, Report, Split, ignore_report
+from moopt.study.evaluation import (
+    Context,
+    Evaluation,
+    Evaluator,
+    Report,
+    Split,
+    ignore_partial_result,
+)
 from moopt.study.objectives import Maximize, Minimize, Objective, OutcomeConstraint
 from moopt.study.parameters import Categorical, Continuous, Parameters
 from moopt.study.study import Study
@@ -87,7 +94,7 @@ class LosingExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         del split, take
         self.lost[trial.number] = self.lost.get(trial.number, 0) + 1
@@ -263,23 +270,38 @@ def test_what_was_not_measured_is_left_out(run: Optimize, store: Store) -> None:
 @pytest.mark.parametrize(
     ("outcome", "message"),
     [
-        ({"gain": 1.0}, "trial 0: the evaluator returned no 'cost', it returned {'gain': 1.0}"),
-        (0.5, "trial 0: an evaluator returns a mapping"),
-        ({"gain": 1.0, "cost": "low"}, "trial 0: measurement 'cost' needs a number"),
-        ({"gain": 1.0, "cost": (1.0, -1.0)}, "trial 0: measurement 'cost': .* error >= 0"),
+        ({"gain": 1.0}, "trial 2: the evaluator returned no 'cost', it returned {'gain': 1.0}"),
+        (0.5, "trial 2: an evaluator returns a mapping"),
+        ({"gain": 1.0, "cost": "low"}, "trial 2: measurement 'cost' needs a number"),
+        ({"gain": 1.0, "cost": (1.0, -1.0)}, "trial 2: measurement 'cost': .* error >= 0"),
     ],
 )
-def test_a_mistake_of_the_evaluator_ends_the_run_and_keeps_the_trial(
+def test_an_evaluator_that_never_works_ends_the_run_and_costs_no_trial(
     run: Optimize, store: Store, outcome: Mapping[str, Raw], message: str
 ) -> None:
     with pytest.raises(EvaluationError, match=message):
-        run(STUDY, always(outcome), trials=2)
+        run(STUDY, always(outcome), trials=5)
 
     asked = store.trials("curve")
-    assert [trial.state for trial in asked] == [TrialState.PROPOSED]
-    run(STUDY, evaluate, trials=2)
-    assert store.trials("curve")[0].parameters == asked[0].parameters
-    assert len(store.trials("curve")) == 2
+    assert [trial.state for trial in asked] == [TrialState.PROPOSED] * 3
+    run(STUDY, evaluate, trials=5)
+    trials = store.trials("curve")
+    assert [each.parameters for each in trials[:3]] == [each.parameters for each in asked]
+    assert [trial.state for trial in trials] == [TrialState.COMPLETED] * 5
+
+
+def test_an_evaluator_that_fails_now_and_then_costs_these_trials_only(
+    run: Optimize, store: Store
+) -> None:
+    def forgetful(trial: Trial, context: Context) -> Mapping[str, Raw]:
+        return evaluate(trial, context) if trial.number == 2 else {"gain": 1.0}
+
+    run(STUDY, forgetful, trials=6)
+
+    trials = store.trials("curve")
+    kinds = {trial.number: trial.failure.kind for trial in trials if trial.failure}
+    assert kinds == dict.fromkeys((0, 1, 3, 4, 5), FailureKind.EVALUATOR)
+    assert store.retry("curve") == [0, 1, 3, 4, 5]
 
 
 def test_formulas_are_computed(run: Optimize, store: Store) -> None:

@@ -19,7 +19,7 @@ from moopt.benchmarks.postgres import PostgresServer
 from moopt.benchmarks.waiting import evaluate, study
 from moopt.loop import optimize
 from moopt.store.store import Store
-from moopt.study.evaluation import Evaluation, Report, Split, ignore_report
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
 from moopt.study.trials import Trial
 from moopt.study.usage import Usage
 
@@ -46,7 +46,7 @@ class WaitingExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         """Begin to wait."""
         del split, take

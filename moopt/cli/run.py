@@ -1,8 +1,9 @@
 """`moopt run`: the search."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -14,16 +15,20 @@ from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument
 from moopt.cli.progress import Observer, observer
 from moopt.cli.run_options import (
     AcceptChangesOption,
+    BudgetOption,
     CpusOption,
     ExecutorName,
     ExecutorOption,
     GpusOption,
+    KeepOption,
     LeaseOption,
     MemoryLimitOption,
     RayAddressOption,
     RayWaitOption,
     SamplerOption,
+    ScaleOption,
     SeedOption,
+    StopEarlyOption,
     TimeLimitOption,
     TrialsOption,
     TrialTimeoutOption,
@@ -38,12 +43,14 @@ from moopt.executors.local import LocalExecutor
 from moopt.executors.optional import ray_executor
 from moopt.loop import Ended, Run, optimize
 from moopt.protocols import Executor
-from moopt.samplers.registry import sampler_named
+from moopt.samplers.registry import sampler_named, stopping_rule_named
 from moopt.store.drivers import LEASE_SECONDS
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile
 from moopt.study.trials import ENDED_STATES, Trial
 
+USUAL_TRIALS = 50
+USUAL_CHECKPOINTS = 20
 MOST_WORKERS = 4
 """Without GPUs: each worker holds models of its own, so memory runs out before cores do."""
 
@@ -55,11 +62,13 @@ STOPPED = {Ended.INTERRUPTED: 130, Ended.TERMINATED: 143}
 def run(
     study: StudyArgument,
     *,
-    trials: TrialsOption = 50,
+    trials: TrialsOption = None,
+    budget: BudgetOption = None,
     workers: WorkersOption = None,
     executor: ExecutorOption = ExecutorName.LOCAL,
     gpus_per_trial: GpusOption = None,
     sampler: SamplerOption = "auto",
+    stop_early: StopEarlyOption = None,
     seed: SeedOption = 0,
     store: StoreOption = DEFAULT_STORE,
     time_limit: TimeLimitOption = None,
@@ -70,6 +79,8 @@ def run(
     memory_limit: MemoryLimitOption = None,
     lease: LeaseOption = LEASE_SECONDS,
     accept_changes: AcceptChangesOption = False,
+    scale: ScaleOption = None,
+    keep_checkpoints: KeepOption = USUAL_CHECKPOINTS,
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
@@ -78,7 +89,18 @@ def run(
 
     Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
     """
-    chosen = sampler_named(sampler)
+    asked = USUAL_TRIALS if trials is None and budget is None else trials
+    search = partial(
+        optimize,
+        trials=asked,
+        budget=budget,
+        sampler=sampler_named(sampler),
+        stopping_rule=None if stop_early is None else stopping_rule_named(stop_early),
+        keep_checkpoints=keep_checkpoints,
+        seed=seed,
+        time_limit=time_limit,
+        lease_seconds=lease,
+    )
     place = Place(
         executor,
         workers,
@@ -91,27 +113,32 @@ def run(
         lease=lease,
     )
     place.check()
+    # Its callback has told the study file.
+    del scale
     with Store(store) as opened:
         file = study_file(study, opened)
         opened.register(file.study, file.path, accept_changes=accept_changes)
-        with observer() as shown:
-            prepare(file, shown)
-            with closing(place.executor(file, artifacts(store) / file.study.name)) as running:
-                found = optimize(
-                    file.study,
-                    file.evaluate,
-                    trials=trials,
-                    sampler=chosen,
-                    executor=running,
-                    held_out=file.held_out,
-                    store=opened,
-                    seed=seed,
-                    time_limit=time_limit,
-                    lease_seconds=lease,
-                    observe=shown.search,
-                )
+        found = _run(file, opened, place, artifacts(store), search)
         recorded = opened.trials(file.study.name)
-    conclude(found, recorded, trials)
+    conclude(found, recorded, asked)
+
+
+def _run(
+    file: StudyFile, store: Store, place: "Place", directory: Path, search: Callable[..., Run]
+) -> Run:
+    """Prepare a study and search it."""
+    with observer() as shown:
+        prepare(file, shown)
+        with closing(place.executor(file, directory / file.study.name)) as running:
+            return search(
+                file.study,
+                file.evaluate,
+                executor=running,
+                held_out=file.held_out,
+                store=store,
+                directory=directory,
+                observe=shown.search,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +261,7 @@ def prepare(file: StudyFile, shown: Observer) -> None:
         ) from error
 
 
-def conclude(found: Run, recorded: Sequence[Trial], asked: int) -> None:
+def conclude(found: Run, recorded: Sequence[Trial], asked: int | None) -> None:
     """Print the front and say why the run ended.
 
     Raises:
@@ -248,7 +275,8 @@ def conclude(found: Run, recorded: Sequence[Trial], asked: int) -> None:
         case Ended.EXHAUSTED:
             typer.echo(f"every point of the space was tried, {ended} trials in all", err=True)
         case Ended.TIME_LIMIT:
-            typer.echo(f"the time is up after {ended} of {asked} trials", err=True)
+            of = "" if asked is None else f" of {asked}"
+            typer.echo(f"the time is up after {ended}{of} trials", err=True)
         case Ended.DONE:
             pass
         case never:

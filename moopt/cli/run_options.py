@@ -1,9 +1,12 @@
 """The options of `moopt run`."""
 
 import enum
+import os
 from typing import Annotated
 
 import typer
+
+from moopt.study.scale import SCALE_VARIABLE
 
 
 class ExecutorName(enum.StrEnum):
@@ -14,9 +17,66 @@ class ExecutorName(enum.StrEnum):
     RAY = "ray"
 
 
+def _ask_for_scale(scale: str | None) -> str | None:
+    """Name the scale before the study file is loaded. Workers inherit the environment."""
+    if scale is not None:
+        os.environ[SCALE_VARIABLE] = scale
+    return scale
+
+
 TrialsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--trials",
+        min=1,
+        help="How many trials the study has when all is done. 50 where there is no --budget.",
+        show_default=False,
+    ),
+]
+
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget",
+        metavar="X",
+        min=0,
+        help="What all trials may cost, in whole evaluations: one that stops after a third of its "
+        "epochs costs a third.",
+        show_default=False,
+    ),
+]
+
+StopEarlyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stop-early",
+        metavar="NAME",
+        help="Which rule ends trials that are not worth finishing: mo_asha. The study needs a "
+        "fidelity.",
+        show_default=False,
+    ),
+]
+
+KeepOption = Annotated[
     int,
-    typer.Option("--trials", min=1, help="How many trials the study has when all is done."),
+    typer.Option(
+        "--keep-checkpoints",
+        metavar="N",
+        min=0,
+        help="Checkpoints of so many trials stay that may be taken further, the newest, and those "
+        "of the front.",
+    ),
+]
+
+ScaleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scale",
+        metavar="NAME",
+        callback=_ask_for_scale,
+        help="Size of a study that has several, such as small or large; MOOPT_SCALE if not given.",
+        show_default=False,
+    ),
 ]
 
 WorkersOption = Annotated[

@@ -7,6 +7,7 @@ from pathlib import Path
 from moopt.errors import SelectionError, StoreError
 from moopt.store.store import Store
 from moopt.study.loading import StudyFile, load_study_file
+from moopt.study.scale import SCALE_VARIABLE
 from moopt.study.study import Study
 from moopt.study.trials import Trial
 
@@ -72,7 +73,13 @@ def study_file(text: str, store: Store) -> StudyFile:
         raise SelectionError(
             f"study {text!r} was not made from a study file; give the path of one instead"
         )
-    return load_study_file(path)
+    file = load_study_file(path)
+    if file.study.name != text:
+        raise SelectionError(
+            f"{path} was to define study {text!r} and defines {file.study.name!r}; if the study "
+            f"has several sizes, name the one that is meant with {SCALE_VARIABLE} or --scale"
+        )
+    return file
 
 
 def stored_study(text: str, store: Store) -> StoredStudy:

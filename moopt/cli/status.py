@@ -19,6 +19,8 @@ from moopt.reports.formatting import duration_text, quantity_text, shortened
 from moopt.reports.tables import outcome_title
 from moopt.samplers.notes import told_by_sampler
 from moopt.store.attendance import Presence
+from moopt.study.costs import spent
+from moopt.study.objectives import Fidelity
 from moopt.study.trials import ENDED_STATES, Trial, TrialState
 
 
@@ -51,6 +53,8 @@ def status(
 def _summary(stored: StoredStudy, present: Sequence[Presence]) -> str:
     front = front_of(stored.study, stored.trials)
     lines = [stored.study.name, f"  trials       {_states(stored.trials)}"]
+    if stored.study.fidelity is not None and stored.trials:
+        lines.append(f"  {_fidelities(stored.study.fidelity, stored)}")
     lines += [f"  driver       {_driver(each)}" for each in present]
     lines += [f"  time left    {left}" for left in [_time_left(stored.trials, present)] if left]
     newest = max(stored.trials, key=lambda trial: trial.number, default=None)
@@ -79,6 +83,15 @@ def _summary(stored: StoredStudy, present: Sequence[Presence]) -> str:
         lines.append(f"  failed       {len(group.trials)} x {group.title}, last: {last}")
         lines.append(f"               what to do: {group.advice}")
     return "\n".join(lines)
+
+
+def _fidelities(fidelity: Fidelity, stored: StoredStudy) -> str:
+    """Return how many trials ended at which fidelity, and what all of them have cost."""
+    ended = [trial for trial in stored.trials if trial.state in ENDED_STATES]
+    counts = Counter(trial.fidelity for trial in ended if trial.fidelity is not None)
+    found = ", ".join(f"{counts[each]} at {each:g}" for each in sorted(counts)) or "none ended yet"
+    cost = spent(stored.study, stored.trials, ENDED_STATES)
+    return f"{fidelity.name:<12} {found}; the cost of {cost:.3g} whole trials"
 
 
 def _driver(present: Presence) -> str:

@@ -72,7 +72,8 @@ class TrainingData:
 def training_data(study: Study, encoding: SpaceEncoding, trials: Sequence[Trial]) -> TrainingData:
     """Encode the trials of a study.
 
-    Trials at a lower fidelity are left out: they are not measurements of what is asked.
+    Trials at a lower fidelity are left out, unless it is unbiased: they are not measurements of
+    what is asked.
     """
     resolved = study.with_references(infer_references(study, trials))
     names = outcome_names(study)
@@ -113,13 +114,18 @@ def trials_to_learn_from(study: Study, trials: Sequence[Trial]) -> list[Trial]:
     So the first rows stay what they are when a trial ends that was started before others.
     """
     names = outcome_names(study)
+    unbiased = study.fidelity is not None and study.fidelity.unbiased
+    states = (TrialState.COMPLETED, TrialState.STOPPED) if unbiased else (TrialState.COMPLETED,)
     found = [
         trial
         for trial in trials
-        if trial.state is TrialState.COMPLETED
+        if trial.state in states
         and any(name in trial.measurements for name in names)
-        and (study.fidelity is None or trial.fidelity in (None, study.fidelity.high))
+        and (unbiased or study.fidelity is None or trial.fidelity in (None, study.fidelity.high))
     ]
+    # What was taken further is measured again there, on the same examples and more.
+    further = {trial.continues for trial in found}
+    found = [trial for trial in found if trial.number not in further]
     return sorted(found, key=lambda trial: trial.ended or _NEVER)
 
 

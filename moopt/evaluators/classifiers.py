@@ -1,11 +1,13 @@
 """Classifiers that share one encoder, each with a head and texts of its own."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -13,7 +15,13 @@ from moopt.errors import EvaluationError
 from moopt.evaluators.metrics.accuracy import accuracy
 from moopt.merging.sources import Sources, Weights
 from moopt.merging.writing import write_tensors
-from moopt.training.batches import Batch, batches_by_length, tokenized
+from moopt.training.batches import (
+    Batch,
+    TokenizedTexts,
+    batches_by_length,
+    order_by_length,
+    tokenized,
+)
 from moopt.training.labelled_texts import read_split
 from moopt.training.transformers_models import (
     class_names,
@@ -102,6 +110,9 @@ class SharedEncoder:
     batches: dict[tuple[str, str], list[Batch]] = field(default_factory=dict)
     """By classifier and split. Filled when first asked for, so that texts are tokenised once."""
 
+    texts: dict[tuple[str, str], TokenizedTexts] = field(default_factory=dict)
+    """The same texts, not yet in batches."""
+
     @property
     def model(self) -> PreTrainedModel:
         """The encoder: what merges are written into."""
@@ -111,32 +122,77 @@ class SharedEncoder:
         """Return `<expert>_accuracy` and its standard error for every classifier."""
         return {f"{name}_accuracy": self.accuracy(name, split) for name in self.classifiers}
 
+    def example_counts(self, split: str) -> dict[str, int]:
+        """Return how many texts every accuracy is measured on."""
+        return {
+            f"{name}_accuracy": len(self._tokenized(name, split).ids) for name in self.classifiers
+        }
+
+    def example_scores(
+        self, name: str, split: str, places: Sequence[int]
+    ) -> Float[np.ndarray, " n"]:
+        """Return 1 for each of some texts that is classified right, 0 for the others.
+
+        Args:
+            name: Of the measurement.
+            split: Of the texts.
+            places: Of the texts in their table.
+        """
+        classifier = name.removesuffix("_accuracy")
+        chosen = self._tokenized(classifier, split).at(places)
+        batches = [batch.to(self.device) for batch in batches_by_length(chosen, self.batch_size)]
+        right = self._predicted(classifier, batches) == _labels(batches)
+        scores = np.empty(len(places))
+        scores[order_by_length(chosen)] = right.cpu().numpy()
+        return scores
+
+    def summary(
+        self, name: str, split: str, places: Sequence[int], scores: Float[np.ndarray, " n"]
+    ) -> tuple[float, float]:
+        """Return the accuracy on some texts and its standard error."""
+        del name, split, places  # texts count alike
+        right = torch.from_numpy(scores).long()
+        return accuracy(right, torch.ones_like(right))
+
     def accuracy(self, name: str, split: str) -> tuple[float, float]:
         """Return a classifier's accuracy on a split of its texts, and its standard error."""
-        classifier = self.classifiers[name]
         batches = self._batches(name, split)
+        return accuracy(self._predicted(name, batches), _labels(batches))
+
+    def _predicted(self, name: str, batches: Sequence[Batch]) -> Int[Tensor, " n"]:
+        """Return the class that a classifier gives to each text."""
+        model = self.classifiers[name].model
         with torch.inference_mode():
             predicted = [
-                classifier.model(
-                    input_ids=batch.input_ids, attention_mask=batch.attention_mask
-                ).logits.argmax(dim=1)
+                model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits.argmax(
+                    dim=1
+                )
                 for batch in batches
             ]
-        return accuracy(torch.cat(predicted), torch.cat([batch.labels for batch in batches]))
+        return torch.cat(predicted)
 
     def _batches(self, name: str, split: str) -> list[Batch]:
         if (name, split) not in self.batches:
+            self.batches[name, split] = [
+                batch.to(self.device)
+                for batch in batches_by_length(self._tokenized(name, split), self.batch_size)
+            ]
+        return self.batches[name, split]
+
+    def _tokenized(self, name: str, split: str) -> TokenizedTexts:
+        if (name, split) not in self.texts:
             classifier = self.classifiers[name]
-            texts = tokenized(
+            self.texts[name, split] = tokenized(
                 read_split(classifier.table, split),
                 classifier.classes,
                 self.tokenizer,
                 self.max_tokens,
             )
-            self.batches[name, split] = [
-                batch.to(self.device) for batch in batches_by_length(texts, self.batch_size)
-            ]
-        return self.batches[name, split]
+        return self.texts[name, split]
+
+
+def _labels(batches: Sequence[Batch]) -> Int[Tensor, " n"]:
+    return torch.cat([batch.labels for batch in batches])
 
 
 def _loader(checkpoint: Weights) -> Callable[[str], list[Tensor]]:

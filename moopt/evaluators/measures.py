@@ -1,9 +1,11 @@
 """What is measured of a merged model: the seam between merging and what one wants of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float
 from torch import nn
 
 from moopt.merging.sources import Sources
@@ -20,6 +22,33 @@ class LiveMeasures(Protocol):
 
     def measure(self, split: str) -> dict[str, tuple[float, float]]:
         """Return mean and standard error of every measurement on a split of the data."""
+        ...
+
+
+@runtime_checkable
+class ExampleMeasures(LiveMeasures, Protocol):
+    """Live measures that are means over examples, and can be taken on some of them."""
+
+    def example_counts(self, split: str) -> dict[str, int]:
+        """Return how many examples every measurement is the mean of, by its name."""
+        ...
+
+    def example_scores(
+        self, name: str, split: str, places: Sequence[int]
+    ) -> Float[np.ndarray, " n"]:
+        """Return what the model scores on some examples: the mean over all is the measurement.
+
+        Args:
+            name: Of the measurement.
+            split: Of the data.
+            places: Of the examples, in an order that is the same for every model.
+        """
+        ...
+
+    def summary(
+        self, name: str, split: str, places: Sequence[int], scores: Float[np.ndarray, " n"]
+    ) -> tuple[float, float]:
+        """Return a measurement and its standard error from the scores of some examples."""
         ...
 
 

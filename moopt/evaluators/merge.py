@@ -33,11 +33,26 @@ class MergeEvaluator:
 
     def __call__(self, trial: Trial, context: Context) -> dict[str, tuple[float, float]]:
         """Return every measurement and its standard error on the search split."""
-        return self._measured(trial, context, Split.SEARCH)
+        return self.live(trial, context).measure(Split.SEARCH.value)
 
     def held_out(self, trial: Trial, context: Context) -> dict[str, tuple[float, float]]:
         """Return every measurement and its standard error on the held-out split."""
-        return self._measured(trial, context, Split.HELD_OUT)
+        return self.live(trial, context).measure(Split.HELD_OUT.value)
+
+    def live(self, trial: Trial, context: Context) -> LiveMeasures:
+        """Return what measures the model in memory, which is the trial's merge until the next."""
+        recipe = self.recipe(trial.parameters)
+        if context.device not in self._loaded:
+            self._require_models()
+            context.logger.info("loading the models of a merge of %d experts", len(recipe.experts))
+            sources = sources_of(recipe)
+            folder = sources.reference.folder
+            measures = self._measures.load(folder, self._space.experts, context.device)
+            live = LiveModel(measures.model, sources)
+            self._loaded = {context.device: (measures, live)}  # one device at a time
+        measures, live = self._loaded[context.device]
+        live.apply(recipe)
+        return measures
 
     def recipe(self, parameters: Parameters) -> MergeRecipe:
         """Return the merge that a trial's parameters stand for.
@@ -62,22 +77,6 @@ class MergeEvaluator:
             text = mergekit_yaml(recipe, sources.names)
             (directory / "mergekit.yml").write_text(text, encoding="utf-8")
         self._measures.write_extras(sources, directory)
-
-    def _measured(
-        self, trial: Trial, context: Context, split: Split
-    ) -> dict[str, tuple[float, float]]:
-        recipe = self.recipe(trial.parameters)
-        if context.device not in self._loaded:
-            self._require_models()
-            context.logger.info("loading the models of a merge of %d experts", len(recipe.experts))
-            sources = sources_of(recipe)
-            folder = sources.reference.folder
-            measures = self._measures.load(folder, self._space.experts, context.device)
-            live = LiveModel(measures.model, sources)
-            self._loaded = {context.device: (measures, live)}  # one device at a time
-        measures, live = self._loaded[context.device]
-        live.apply(recipe)
-        return measures.measure(split.value)
 
     def _require_models(self) -> None:
         folders = [*self._space.experts.values()]

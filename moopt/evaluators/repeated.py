@@ -11,7 +11,7 @@ from pathlib import Path
 
 from moopt.errors import EvaluationError
 from moopt.evaluators.aggregation import Aggregate, mean_of_sample
-from moopt.study.evaluation import Context, Evaluator, Report, report_to_nobody
+from moopt.study.evaluation import Context, Evaluator, Report, ignore_report, never_stop
 from moopt.study.objectives import Direction
 from moopt.study.trials import Measurement, Trial, evaluation_seed
 from moopt.study.validation import check_measurements
@@ -86,7 +86,12 @@ class Repeated:
         raw = self.parts[place](
             replace(trial, seed=seed, fidelity=None if self.is_fidelity else trial.fidelity),
             replace(
-                context, seed=seed, directory=directory, continues=earlier, report=report_to_nobody
+                context,
+                seed=seed,
+                directory=directory,
+                continues=earlier,
+                report=ignore_report,
+                should_stop=never_stop,
             ),
         )
         return check_measurements(raw.measurements if isinstance(raw, Report) else raw)

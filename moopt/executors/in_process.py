@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError
+from moopt.errors import ExecutorError
 from moopt.executors.evaluation import evaluate_trial
-from moopt.study.evaluation import Evaluation, Evaluator, Report, Split, ignore_report
+from moopt.study.evaluation import Evaluation, Evaluator, Report, Split, ignore_partial_result
 from moopt.study.trials import Trial
 
 
@@ -39,7 +39,7 @@ class InProcessExecutor:
         self._directory = directory.resolve()
         self._capacity = capacity
         self._device = device
-        self._ended: dict[str, Evaluation | EvaluationError] = {}
+        self._ended: dict[str, Evaluation] = {}
         self._stopping: set[str] = set()
         self._counter = itertools.count()
 
@@ -52,7 +52,7 @@ class InProcessExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         """Measure a trial and return the job's name.
 
@@ -81,22 +81,13 @@ class InProcessExecutor:
                 take=lambda report: take(job, report),
                 should_stop=lambda: job in self._stopping,
             )
-        except EvaluationError as error:
-            self._ended[job] = error
         finally:
             self._stopping.discard(job)
         return job
 
     def poll(self, job: str) -> Evaluation | None:
-        """Return what became of a job, once.
-
-        Raises:
-            EvaluationError: The evaluator returned something other than a mapping to numbers.
-        """
-        evaluation = self._ended.pop(job, None)
-        if isinstance(evaluation, EvaluationError):
-            raise evaluation
-        return evaluation
+        """Return what became of a job, once."""
+        return self._ended.pop(job, None)
 
     def wait(self, seconds: float) -> None:
         """Return at once: every job has ended."""

@@ -3,10 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 
-from moopt.errors import EvaluationError
 from moopt.protocols import Executor
 from moopt.study.evaluation import Evaluation, Report, Split
-from moopt.study.outcomes import mistake
 from moopt.study.trials import Trial
 
 
@@ -63,9 +61,6 @@ class Jobs:
 
         Args:
             seconds: Longest wait.
-
-        Raises:
-            EvaluationError: An evaluator returned what is no mapping to numbers.
         """
         if self._trials:
             self._executor.wait(seconds)
@@ -73,11 +68,7 @@ class Jobs:
             # Other drivers have the rest.
             time.sleep(seconds)
         for job, trial in list(self._trials.items()):
-            try:
-                evaluation = self._executor.poll(job)
-            except EvaluationError as error:
-                del self._trials[job]
-                raise mistake(trial, error) from error
+            evaluation = self._executor.poll(job)
             if evaluation is not None:
                 del self._trials[job]
                 yield trial, evaluation

@@ -14,17 +14,17 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError, StudyError
+from moopt.errors import ExecutorError, StudyError
 from moopt.executors.devices import (
     available_gpus,
     device_name,
     share_gpus,
     worker_environment,
 )
-from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Refused, Setup
+from moopt.executors.messages import Answer, Begun, Broken, Job, Ready, Setup
 from moopt.executors.watching import INTERVAL_SECONDS, Watch
 from moopt.executors.worker_process import Assignment, WorkerProcess, start_worker
-from moopt.study.evaluation import Evaluation, Report, Split, ignore_report
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
 from moopt.study.trials import Failure, FailureCause, FailureKind, Trial
 
 MAX_FAILED_STARTS = 3
@@ -91,7 +91,7 @@ class LocalExecutor:
         self._threads = threads
         self._watch = Watch(memory_limit=memory_limit, lease=lease)
         self._first = first
-        self._ended: dict[str, Evaluation | Refused] = {}
+        self._ended: dict[str, Evaluation] = {}
         self._reports: defaultdict[str, list[Report]] = defaultdict(list)
         self._takers: dict[str, Callable[[str, Report], None]] = {}
         self._failed_starts = 0
@@ -109,7 +109,7 @@ class LocalExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         """Give a trial to an idle worker and return the job's name.
 
@@ -139,7 +139,6 @@ class LocalExecutor:
         """Return what became of a job, once; None while it runs.
 
         Raises:
-            EvaluationError: The evaluator returned something other than a mapping to numbers.
             StudyError: No worker can use the study file.
         """
         self._look(0.0)
@@ -147,14 +146,9 @@ class LocalExecutor:
             self._takers[job](job, report)
         if job in self._ended:
             del self._takers[job]
-        match self._ended.pop(job, None):
-            case Refused(message=message):
-                raise EvaluationError(message)
-            case None:
-                self._check_usable()
-                return None
-            case evaluation:
-                return evaluation
+            return self._ended.pop(job)
+        self._check_usable()
+        return None
 
     def wait(self, seconds: float) -> None:
         """Return when a job has ended or reported, and after that many seconds at the latest."""

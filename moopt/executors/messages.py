@@ -1,8 +1,8 @@
 """What a driver and its worker say to each other over their pipe.
 
 A worker answers a `Setup` with `Ready` or `Broken`. It answers a `Job` with `Begun`, then with any
-number of `Report`s and at last with an `Evaluation`, with `Refused` or with `Broken`. Meanwhile it
-may be told to `StopEarly`, and is told nothing else.
+number of `Report`s and at last with an `Evaluation` or with `Broken`. Meanwhile it may be told to
+`StopEarly`, and is told nothing else.
 """
 
 from dataclasses import dataclass
@@ -74,15 +74,8 @@ class Broken:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The evaluator returned what is no mapping to numbers."""
-
-    message: str
-
-
 Order = Setup | Job | StopEarly
 """What a driver says."""
 
-Answer = Ready | Begun | Broken | Refused | Report | Evaluation
+Answer = Ready | Begun | Broken | Report | Evaluation
 """What a worker says."""

@@ -5,11 +5,24 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
-from moopt.study.trials import FailureCause
+from moopt.errors import EvaluationError, NonFiniteError
+from moopt.study.trials import Failure, FailureCause, FailureKind
 
 _CUDA_ERROR = "CUDA error"
 _NO_MEMORY = "out of memory"
 """Before torch 2.8, errors of CUDA are RuntimeErrors that only their messages tell apart."""
+
+
+def failure_of(error: BaseException, told: str) -> Failure:
+    """Return the failure that an error of the evaluator is.
+
+    Args:
+        error: What it raised.
+        told: What to say of it.
+    """
+    cause = cause_of(error)
+    is_mistake = cause in {FailureCause.FILE_ERROR, FailureCause.WRONG_RESULT}
+    return Failure(FailureKind.EVALUATOR if is_mistake else FailureKind.CANDIDATE, told, cause)
 
 
 def cause_of(error: BaseException) -> FailureCause:
@@ -20,7 +33,7 @@ def cause_of(error: BaseException) -> FailureCause:
     for cause in (FailureCause.GPU_OUT_OF_MEMORY, FailureCause.OUT_OF_MEMORY):
         if cause in causes:
             return cause
-    return FailureCause.ERROR
+    return _cause_by_kind(error)
 
 
 def free_gpu_memory() -> None:
@@ -53,6 +66,21 @@ def _with_earlier(error: BaseException) -> Iterator[BaseException]:
         waiting += [one for one in (each.__cause__, each.__context__) if one is not None]
         if isinstance(each, BaseExceptionGroup):
             waiting += each.exceptions
+
+
+def _cause_by_kind(error: BaseException | None) -> FailureCause:
+    """Return what an error, or the one that it was raised from, says by its class."""
+    match error:
+        case None:
+            return FailureCause.ERROR
+        case NonFiniteError():
+            return FailureCause.NON_FINITE
+        case EvaluationError():
+            return FailureCause.WRONG_RESULT
+        case OSError():
+            return FailureCause.FILE_ERROR
+        case _:
+            return _cause_by_kind(error.__cause__)
 
 
 def _own_cause(error: BaseException) -> FailureCause:

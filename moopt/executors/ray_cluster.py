@@ -6,14 +6,14 @@ until there is room for it, fewer trials run.
 """
 
 import itertools
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError
-from moopt.executors.messages import Refused
+from moopt.errors import ExecutorError
 from moopt.executors.ray_address import LOCAL, resolved
 from moopt.executors.ray_connection import connect
 from moopt.executors.ray_crew import Crew
@@ -21,7 +21,8 @@ from moopt.executors.ray_patience import Attendance, check_possible, settle
 from moopt.executors.ray_room import Share
 from moopt.executors.ray_worker import Setup
 from moopt.executors.study_bundle import bundle_of
-from moopt.study.evaluation import Evaluation, Report, Split, ignore_report
+from moopt.study.evaluation import Evaluation, Report, Split, ignore_partial_result
+from moopt.study.scale import SCALE_VARIABLE
 from moopt.study.trials import Trial
 
 
@@ -93,6 +94,7 @@ class RayExecutor:
                     threads=cpus_per_trial,
                     timeout=timeout,
                     memory_limit=memory_limit,
+                    scale=os.environ.get(SCALE_VARIABLE),
                 )
                 for slot in range(workers or max(1, cluster.room(share)))
             ]
@@ -127,7 +129,7 @@ class RayExecutor:
         self,
         trial: Trial,
         split: Split = Split.SEARCH,
-        take: Callable[[str, Report], None] = ignore_report,
+        take: Callable[[str, Report], None] = ignore_partial_result,
     ) -> str:
         """Give a trial to an idle worker and return the job's name.
 
@@ -158,7 +160,6 @@ class RayExecutor:
         """Return what became of a job, once; None while it runs.
 
         Raises:
-            EvaluationError: The evaluator returned something other than a mapping to numbers.
             StudyError: No worker can use the study file.
         """
         self._crew.look(0.0)
@@ -166,14 +167,9 @@ class RayExecutor:
             self._takers[job](job, report)
         if job in self._crew.ended:
             del self._takers[job]
-        match self._crew.ended.pop(job, None):
-            case Refused(message=message):
-                raise EvaluationError(message)
-            case None:
-                self._crew.check_usable()
-                return None
-            case evaluation:
-                return evaluation
+            return self._crew.ended.pop(job)
+        self._crew.check_usable()
+        return None
 
     def wait(self, seconds: float) -> None:
         """Return when a job has ended or reported or a worker has come, at most after that long."""

@@ -10,7 +10,7 @@ import ray
 from ray.exceptions import RayError
 
 from moopt.errors import ExecutorError, StudyError
-from moopt.executors.messages import Broken, Refused
+from moopt.executors.messages import Broken
 from moopt.executors.ray_room import Share
 from moopt.executors.ray_slot import Answer, Slot, remarks
 from moopt.executors.ray_worker import Opened, Setup, Step
@@ -37,7 +37,7 @@ class Crew:
     def __init__(self, setups: Iterable[Setup], share: Share, directory: Path) -> None:
         self.share = share
         self.slots = [Slot.requested(setup, share) for setup in setups]
-        self.ended: dict[str, Evaluation | Refused] = {}
+        self.ended: dict[str, Evaluation] = {}
         """What became of jobs, until it is asked for."""
 
         self.reports: defaultdict[str, list[Report]] = defaultdict(list)
@@ -131,7 +131,7 @@ class Crew:
             case never:
                 assert_never(never)
 
-    def _end(self, slot: Slot, job: str, ended: Evaluation | Refused | Broken | None) -> None:
+    def _end(self, slot: Slot, job: str, ended: Evaluation | Broken | None) -> None:
         match ended:
             case None:
                 slot.ask()

@@ -12,14 +12,15 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from moopt.errors import EvaluationError, ExecutorError, MooptError, StudyError
+from moopt.errors import ExecutorError, MooptError, StudyError
 from moopt.executors.devices import VISIBLE
 from moopt.executors.local import LocalExecutor
-from moopt.executors.messages import Broken, Printed, Refused
+from moopt.executors.messages import Broken, Printed
 from moopt.executors.study_bundle import STUDY_FOLDER, Bundle, lies_here
 from moopt.executors.worker import STDERR
 from moopt.executors.worker_process import tail
 from moopt.study.evaluation import Evaluation, Report, Split
+from moopt.study.scale import SCALE_VARIABLE
 from moopt.study.trials import Failure, Trial
 
 BEAT_SECONDS = 15.0
@@ -51,6 +52,9 @@ class Setup:
     timeout: float | None
     memory_limit: int | None
 
+    scale: str | None
+    """Of the study file; None: its first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -71,7 +75,7 @@ class Step:
     """What happened to a job since the last step."""
 
     reports: tuple[Report, ...]
-    ended: Evaluation | Refused | Broken | None
+    ended: Evaluation | Broken | None
     """None: it goes on."""
 
 
@@ -103,6 +107,8 @@ class RayWorker:
         if setup.gpus == 0:
             # Ray leaves it unset, and then every GPU is seen.
             os.environ[VISIBLE] = ""
+        if setup.scale is not None:
+            os.environ[SCALE_VARIABLE] = setup.scale
         os.chdir(setup.cwd if setup.cwd.is_dir() else folder)
         self._shares_directory = (setup.directory / setup.mark).exists()
         self._directory = _usable(setup.directory)
@@ -200,11 +206,9 @@ class RayWorker:
                 return Step(reports, ended)
         return Step((), None)
 
-    def _ended(self, pool: LocalExecutor, job: "_Job") -> Evaluation | Refused | Broken | None:
+    def _ended(self, pool: LocalExecutor, job: "_Job") -> Evaluation | Broken | None:
         try:
             evaluation = pool.poll(job.inside)
-        except EvaluationError as error:
-            return Refused(str(error))
         except StudyError as error:
             return Broken(str(error))
         if evaluation is not None and isinstance(evaluation.outcome, Failure):

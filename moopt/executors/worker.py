@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from moopt.errors import EvaluationError, MooptError
+from moopt.errors import MooptError
 from moopt.executors.evaluation import evaluate_trial, trial_logger
 from moopt.executors.journal import FILES, digest_of, read_outcome, write_outcome
 from moopt.executors.messages import (
@@ -26,7 +26,6 @@ from moopt.executors.messages import (
     Job,
     Order,
     Ready,
-    Refused,
     Setup,
     StopEarly,
 )
@@ -109,10 +108,7 @@ def _answer(file: StudyFile, digest: str, here: Setup, job: Job, line: Line) -> 
         with trial_logger(job.trial, directory) as logger:
             logger.info("measured before, and not recorded then: %s", FILES[job.split])
         return known
-    try:
-        evaluation = _measure(evaluate, here, job.trial, line)
-    except EvaluationError as error:
-        return Refused(str(error))
+    evaluation = _measure(evaluate, here, job.trial, line)
     if _is_measured(file.study, job.trial, evaluation):
         try:
             write_outcome(directory, job.trial, job.split, evaluation, study_file=digest)
@@ -123,11 +119,8 @@ def _answer(file: StudyFile, digest: str, here: Setup, job: Job, line: Line) -> 
 
 
 def _is_measured(study: Study, trial: Trial, evaluation: Evaluation) -> bool:
-    """Say whether the driver will record measurements: no failure, and no mistake."""
-    try:
-        return not isinstance(judge(study, trial, evaluation.outcome), Failure)
-    except EvaluationError:
-        return False
+    """Say whether the driver will record measurements."""
+    return not isinstance(judge(study, trial, evaluation.outcome), Failure)
 
 
 def _measure(evaluate: Evaluator, here: Setup, trial: Trial, line: Line) -> Evaluation:

@@ -15,9 +15,6 @@ def measure_front(session: Session) -> bool:
 
     Returns:
         Whether that was done to the end; it is not where the run is to stop.
-
-    Raises:
-        EvaluationError: The evaluator returned something other than the study asks for.
     """
     session.phase = Phase.HELD_OUT
     session.catch_up(now=True)

@@ -14,6 +14,7 @@ from moopt.loop.held_out import measure_front
 from moopt.loop.history import History
 from moopt.loop.limits import Limits
 from moopt.loop.progress import Ended, Progress, Run, ignore_progress
+from moopt.loop.retention import Retention
 from moopt.loop.search import Search
 from moopt.loop.session import Session
 from moopt.loop.stopping import StopLevel, Stopping, go_on, stopped_by_signals
@@ -38,6 +39,7 @@ def optimize(
     held_out: Evaluator | None = None,
     store: Store | None = None,
     directory: Path | str = "moopt_trials",
+    keep_checkpoints: int | None = None,
     seed: int = 0,
     time_limit: float | None = None,
     lease_seconds: float = LEASE_SECONDS,
@@ -46,9 +48,8 @@ def optimize(
 ) -> Run:
     """Search for the front of a study, going on from what the store has of it.
 
-    Ctrl-C lets running trials finish and then ends the run. Ctrl-C once more, or SIGTERM, ends them
-    at once; they are done first the next time. In another thread than the main one only `stop` is
-    asked.
+    Ctrl-C lets running trials finish and then ends the run; once more, or SIGTERM, ends them at
+    once, to be done first the next time. In another thread than the main one only `stop` is asked.
 
     Args:
         study: What to search.
@@ -59,16 +60,15 @@ def optimize(
         sampler: What proposes, or its name.
         stopping_rule: Says after each report whether a trial is to end early. None: none is.
         executor: Where trials run; stays open. None: in this process, one by one.
-        held_out: Measures a trial on data that the search never sees. None: the front is not
-            measured again.
+        held_out: Measures on data that the search never sees. None: the front is not measured so.
         store: Where it is recorded; stays open. None: in memory, gone afterwards.
-        directory: Folder for the folders of the trials, used where no executor is given.
+        directory: Holds a folder for each study, and that one for each trial.
+        keep_checkpoints: Of how many trials that may be taken further: see `Retention`. None: all.
         seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which no further trial is started. None: no limit.
         lease_seconds: How long this run may be silent before others take over its trials.
         observe: Called whenever something changed, and once a second.
-        stop: Says how urgently the run is to end; asked at least once a second while trials run
-            elsewhere.
+        stop: Says how urgently the run is to end; asked once a second while trials run elsewhere.
 
     Raises:
         EvaluationError: The evaluator returned something other than the study asks for.
@@ -78,19 +78,20 @@ def optimize(
     limits = Limits(trials, budget)
     check_ends(study, limits, time_limit, stopping_rule)
     chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler
-    here = _Here(evaluate, held_out, Path(directory) / study.name)
+    here = _Here(study, evaluate, held_out, Path(directory) / study.name)
     with here.opened(store, executor) as (book, place):
-        book.register(study)
         history = History(book, study, Watch(lease_seconds))
         jobs = Jobs(place, EarlyStopping(history, stopping_rule).stops)
         session = Session(book, history, jobs, limits, time_limit, observe, Stopping(stop))
-        return _run(session, Proposer(chosen, seed), measures=held_out is not None)
+        retention = Retention(here.directory, keep_checkpoints)
+        return _run(Search(session, Proposer(chosen, seed), retention), measures=bool(held_out))
 
 
 @dataclass(frozen=True, slots=True)
 class _Here:
     """What there is to run trials with in this process."""
 
+    study: Study
     evaluate: Evaluator
     held_out: Evaluator | None
     directory: Path
@@ -99,19 +100,16 @@ class _Here:
     def opened(
         self, store: Store | None, executor: Executor | None
     ) -> Iterator[tuple[Store, Executor]]:
-        """Give the store and the executor, and close afterwards what the caller has not given."""
+        """Give a store that has the study, and an executor; close what the caller has not given."""
         with ExitStack() as stack:
-            yield (
-                store or stack.enter_context(Store("sqlite://")),
-                executor
-                or stack.enter_context(
-                    closing(
-                        InProcessExecutor(
-                            self.evaluate, held_out=self.held_out, directory=self.directory
-                        )
-                    )
-                ),
-            )
+            book = store or stack.enter_context(Store("sqlite://"))
+            if executor is None:
+                executor = InProcessExecutor(
+                    self.evaluate, held_out=self.held_out, directory=self.directory
+                )
+                stack.enter_context(closing(executor))
+            book.register(self.study)
+            yield book, executor
 
 
 def check_ends(
@@ -132,14 +130,15 @@ def check_ends(
         )
 
 
-def _run(session: Session, proposer: Proposer, *, measures: bool) -> Run:
+def _run(search: Search, *, measures: bool) -> Run:
     """Search, measure the front on held-out data where that is wanted, and say what came of it."""
+    session = search.session
     with (
-        closing(proposer),
+        closing(search.proposer),
         session.heartbeat(),
         stopped_by_signals(session.stopping, session.tell),
     ):
-        ended = _search(Search(session, proposer), measures=measures)
+        ended = _search(search, measures=measures)
         study = session.history.study
         return Run(front_of(study, session.store.trials(study.name)), ended)
 

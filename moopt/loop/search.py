@@ -3,10 +3,12 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moopt.errors import MooptError, StateError
+from moopt.loop.mistakes import Mistakes
 from moopt.loop.progress import Ended, Phase
+from moopt.loop.retention import Retention
 from moopt.loop.session import POLL_SECONDS, Session
 from moopt.loop.stopping import StopLevel
 from moopt.samplers.proposer import Proposer
@@ -24,6 +26,8 @@ class Search:
 
     session: Session
     proposer: Proposer
+    retention: Retention
+    mistakes: Mistakes = field(init=False)
     starts: bool = False
     """Further trials may be started."""
 
@@ -35,6 +39,10 @@ class Search:
 
     _exhausted: Sequence[Trial] | None = None
     """Those to which the sampler knew no further candidate."""
+
+    def __post_init__(self) -> None:
+        session = self.session
+        self.mistakes = Mistakes(session.store, session.history.study.name)
 
     @property
     def exhausted(self) -> bool:
@@ -48,7 +56,8 @@ class Search:
         """Run trials until there are enough, and say why it ended.
 
         Raises:
-            EvaluationError: The evaluator returned something other than the study asks for.
+            EvaluationError: The evaluator needs mending: the first trials of this run all fail by
+                its mistakes.
         """
         session, jobs = self.session, self.session.jobs
         while True:
@@ -69,11 +78,12 @@ class Search:
             if self.exhausted and not jobs and not unended:
                 return Ended.EXHAUSTED
             if self._record_ended(0.0):
+                self._tidy()
                 continue
             if self.starts and self.starved:
                 self._await_candidate()
-            else:
-                self._record_ended(POLL_SECONDS)
+            elif self._record_ended(POLL_SECONDS):
+                self._tidy()
 
     def leave(self) -> None:
         """Record what has ended, stop the rest and hand it back."""
@@ -170,8 +180,15 @@ class Search:
             finally:
                 any_ended = True
                 session.history.changed()
-                record(session.store, session.history.study, trial, evaluation)
+                judged = record(session.store, session.history.study, trial, evaluation)
+                self.mistakes.look_at(trial, judged)
         return any_ended
+
+    def _tidy(self) -> None:
+        """Delete checkpoints that nobody needs, by the newest state of the record."""
+        history = self.session.history
+        history.take_in_changes()
+        self.retention.tidy(history.study, history.trials)
 
     def _start_ready(self) -> None:
         """Start a candidate that is ready where a trial has ended just now."""

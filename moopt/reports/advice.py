@@ -11,6 +11,14 @@ _BY_CAUSE = {
         "if training diverged there, nothing: the search keeps away from its like; otherwise look "
         "at how the evaluator computes this measurement, and return None for what was not measured"
     ),
+    FailureCause.WRONG_RESULT: (
+        "mend the evaluator: it returns a mapping with a number, (mean, standard error) or None "
+        "for every outcome of the study; then `moopt retry` and run again"
+    ),
+    FailureCause.FILE_ERROR: (
+        "see that the file or folder is where the evaluator looks for it, readable and with room "
+        "on the disk; then `moopt retry` and run again"
+    ),
     FailureCause.OUT_OF_MEMORY: (
         "nothing if smaller points fit, the search keeps to them; otherwise fewer --workers, or "
         "narrower parameters"
@@ -57,6 +65,7 @@ _BY_CAUSE = {
 
 _BY_KIND = {
     FailureKind.CANDIDATE: _BY_CAUSE[FailureCause.ERROR],
+    FailureKind.EVALUATOR: _BY_CAUSE[FailureCause.WRONG_RESULT],
     FailureKind.INFRASTRUCTURE: "see stderr.txt in the trial's folder, then run again",
     FailureKind.TIMEOUT: _BY_CAUSE[FailureCause.TIMEOUT],
 }

@@ -32,6 +32,7 @@ Json = dict[str, Any]
 ARROWS = {Direction.MAXIMIZE: "↑", Direction.MINIMIZE: "↓"}
 """Which way is better."""
 
+_RECORD_FIELDS = ("number", "state", "sampler", "fidelity", "continues")
 _FAILURE_FIELDS = ("kind", "cause", "message", "advice")
 
 
@@ -85,6 +86,7 @@ def trial_to_json(trial: Trial) -> Json:
     failure = trial.failure
     return point_to_json(trial) | {
         "fidelity": trial.fidelity,
+        "continues": trial.continues,
         "failure": failure
         and {
             "kind": failure.kind.value,
@@ -107,7 +109,7 @@ def trials_to_csv(study: Study, trials: Sequence[Trial]) -> str:
     """Return trials as CSV, one a line, every number with all its digits."""
     parameters = parameter_columns(study)
     outcomes = outcome_names(study)
-    header = ["number", "state", "sampler", "fidelity"]
+    header = [*_RECORD_FIELDS]
     header += ["parameter." + ".".join(column) for column in parameters]
     for kind in ("measurement", "held_out"):
         header += [f"{kind}.{name}.{field}" for name in outcomes for field in ("mean", "sem")]
@@ -121,7 +123,7 @@ def trials_to_csv(study: Study, trials: Sequence[Trial]) -> str:
         failure = record["failure"] or dict.fromkeys(_FAILURE_FIELDS)
         writer.writerow(
             [
-                *(record[name] for name in ("number", "state", "sampler", "fidelity")),
+                *(record[name] for name in _RECORD_FIELDS),
                 *(parameter_value(trial, column) for column in parameters),
                 *_flat(trial.measurements, outcomes),
                 *_flat(trial.held_out, outcomes),
@@ -216,20 +218,32 @@ def limits_text(constraint: OutcomeConstraint) -> str:
 
 
 def record_table(study: Study, trials: Sequence[Trial]) -> Table:
-    """Return the trials with state, sampler, objectives, duration and failure."""
+    """Return the trials with state, sampler, fidelity, objectives, duration and failure."""
     measured = measurement_table(study, trials, held_out=False)
     has_failures = any(trial.failure for trial in trials)
     rows = []
     for trial, row in zip(trials, measured.rows, strict=True):
-        cells = [row[0], trial.state.value, trial.sampler or ABSENT, *row[1:], _lasted(trial)]
+        cells = [row[0], trial.state.value, trial.sampler or ABSENT]
+        if study.fidelity is not None:
+            cells.append(fidelity_text(trial))
+        cells += [*row[1:], _lasted(trial)]
         if has_failures:
             kind = f"{trial.failure.kind.value}: " if trial.failure else ""
             cells.append(kind + failure_text(trial))
         rows.append(tuple(cells))
-    columns = ["trial", "state", "sampler", *measured.columns[1:], "took"]
+    columns = ["trial", "state", "sampler"]
+    if study.fidelity is not None:
+        columns.append(study.fidelity.name)
+    columns += [*measured.columns[1:], "took"]
     if has_failures:
         columns.append("failure")
     return Table(tuple(columns), tuple(rows))
+
+
+def fidelity_text(trial: Trial) -> str:
+    """Return the fidelity of a trial and which one it takes further, such as `9, continues 4`."""
+    shown = ABSENT if trial.fidelity is None else f"{trial.fidelity:g}"
+    return shown if trial.continues is None else f"{shown}, continues {trial.continues}"
 
 
 def failure_text(trial: Trial) -> str:

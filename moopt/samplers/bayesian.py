@@ -76,7 +76,7 @@ class BayesianSampler:
             )
         encoding = SpaceEncoding.of(study)
         data = training_data(study, encoding, trials)
-        if not self._can_learn(study, data, trials):
+        if not self.can_learn(study, data, trials):
             return QuasiRandomSampler().propose(study, trials, count, seed)
         step = len(trials)
         with reproducible(seed * 1_000_003 + step, self.threads):
@@ -93,7 +93,8 @@ class BayesianSampler:
             for point in points
         ]
 
-    def _can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
+    def can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
+        """Say whether enough has begun and was measured for a model."""
         initial = self.initial_trials
         if initial is None:
             initial = initial_trials(study)

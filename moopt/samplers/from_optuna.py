@@ -212,7 +212,10 @@ def _state(study: Study, trial: Trial, *, measured: bool) -> OptunaState | None:
             each.name in trial.measurements for each in study.outcome_constraints
         ):
             return OptunaState.COMPLETE
-    if trial.failure is not None and trial.failure.kind is FailureKind.INFRASTRUCTURE:
+    if trial.failure is not None and trial.failure.kind in (
+        FailureKind.INFRASTRUCTURE,
+        FailureKind.EVALUATOR,
+    ):
         return None
     return OptunaState.FAIL
 

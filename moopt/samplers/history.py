@@ -50,6 +50,12 @@ def starting_points(study: Study, trials: Sequence[Trial], count: int) -> list[C
         if key(point) not in seen and len(candidates) < count:
             seen.add(key(point))
             candidates.append(
-                Candidate(point, fidelity=whole_fidelity(study), sampler="start_with")
+                Candidate(point, fidelity=_first_fidelity(study), sampler="start_with")
             )
     return candidates
+
+
+def _first_fidelity(study: Study) -> float | None:
+    if study.fidelity is not None and study.fidelity.unbiased:
+        return study.fidelity.low
+    return whole_fidelity(study)

@@ -1,28 +1,33 @@
-"""Samplers by the names that the command line uses."""
+"""Samplers and stopping rules by the names that the command line uses."""
 
 from collections.abc import Callable
 from functools import partial
 
 from moopt.errors import SelectionError
-from moopt.protocols import Sampler
+from moopt.protocols import Sampler, StoppingRule
 from moopt.samplers.asha import AshaSampler
 from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.optional import optuna_sampler, pymoo_sampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
+from moopt.samplers.racing import RacingSampler
+from moopt.samplers.stopping import MoAshaStopping
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "auto": AutoSampler,
     "bayesian": BayesianSampler,
     "multi_fidelity": MultiFidelitySampler,
     "asha": AshaSampler,
+    "racing": RacingSampler,
     "sobol": QuasiRandomSampler,
     "random": RandomSampler,
     "nsga2": partial(pymoo_sampler, "nsga2"),
     "nsga3": partial(pymoo_sampler, "nsga3"),
     "tpe": partial(optuna_sampler, "tpe"),
 }
+
+RULES: dict[str, Callable[[], StoppingRule]] = {"mo_asha": MoAshaStopping}
 
 OPTUNA = "optuna:"
 """What stands before the name of a class of `optuna.samplers`."""
@@ -42,3 +47,14 @@ def sampler_named(name: str) -> Sampler:
             "Optuna's, such as 'optuna:NSGAIISampler'"
         )
     return SAMPLERS[name]()
+
+
+def stopping_rule_named(name: str) -> StoppingRule:
+    """Return a stopping rule by name.
+
+    Raises:
+        SelectionError: There is none of that name.
+    """
+    if name not in RULES:
+        raise SelectionError(f"there is no stopping rule {name!r}; choose from {list(RULES)}")
+    return RULES[name]()

@@ -16,15 +16,12 @@ from moopt.study.validation import check_measurements
 _LOGGER = logging.getLogger(__name__)
 
 
-def record(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> None:
-    """Record what became of a trial; one that the infrastructure lost is proposed again.
-
-    Raises:
-        EvaluationError: The evaluator needs mending; nothing is recorded.
-    """
+def record(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> Measured | Failure:
+    """Record what became of a trial and return it; one that was lost is proposed again."""
     name, number, attempt = study.name, trial.number, trial.attempts
+    came = judge(study, trial, evaluation.outcome)
     try:
-        match judge(study, trial, evaluation.outcome):
+        match came:
             case Failure(kind=FailureKind.INFRASTRUCTURE) as failure:
                 store.lose(name, number, failure, attempt=attempt)
             case Failure() as failure:
@@ -34,6 +31,7 @@ def record(store: Store, study: Study, trial: Trial, evaluation: Evaluation) -> 
     except StateError as error:
         # This machine was silent for longer than a lease, and another driver took the trial.
         _LOGGER.warning("%s", error)
+    return came
 
 
 def record_report(store: Store, study: Study, trial: Trial, report: Report) -> None:
@@ -59,9 +57,6 @@ def record_held_out(store: Store, study: Study, trial: Trial, evaluation: Evalua
         study: What it belongs to.
         trial: With the attempts to measure it on held-out data, this one among them.
         evaluation: On held-out data.
-
-    Raises:
-        EvaluationError: The evaluator needs mending; nothing is recorded.
     """
     match judge(study, trial, evaluation.outcome):
         case Failure(kind=FailureKind.INFRASTRUCTURE) if trial.attempts < MAX_WORKER_LOSSES:

@@ -18,7 +18,7 @@ class Split(enum.Enum):
     HELD_OUT = "held_out"
 
 
-def report_to_nobody(fidelity: float, measurements: Mapping[str, Raw]) -> None:
+def ignore_report(fidelity: float, measurements: Mapping[str, Raw]) -> None:
     """Take a partial result and do nothing with it."""
 
 
@@ -45,7 +45,7 @@ class Context:
     continues: Path | None = None
     """Folder of the trial that this one takes further. It may be gone, or empty. None: none."""
 
-    report: Callable[[float, Mapping[str, Raw]], None] = report_to_nobody
+    report: Callable[[float, Mapping[str, Raw]], None] = ignore_report
     """Call with a fidelity and the measurements at it, to hand over a partial result. In a study
     with a fidelity it is above 0 and at most the trial's."""
 
@@ -62,7 +62,7 @@ class Report:
     measurements: Mapping[str, Raw]
 
 
-def ignore_report(job: str, report: Report) -> None:
+def ignore_partial_result(job: str, report: Report) -> None:
     """Take a partial result of a job and do nothing with it."""
 
 

@@ -30,9 +30,6 @@ def judge(study: Study, trial: Trial, outcome: Outcome) -> Measured | Failure:
 
     NaN and infinity are failures of the candidate. What is missing or no number at all is a mistake
     of the evaluator, for which no candidate is to blame.
-
-    Raises:
-        EvaluationError: The evaluator needs mending.
     """
     if isinstance(outcome, Failure):
         return outcome
@@ -48,10 +45,9 @@ def judge(study: Study, trial: Trial, outcome: Outcome) -> Measured | Failure:
     except NonFiniteError as error:
         return Failure(FailureKind.CANDIDATE, str(error), FailureCause.NON_FINITE)
     except EvaluationError as error:
-        raise mistake(trial, error) from error
+        return mistake(error)
     if missing:
-        raise mistake(
-            trial,
+        return mistake(
             f"the evaluator returned no {', '.join(map(repr, missing))}, it returned "
             f"{reprlib.repr(dict(raw))}; return a value for each of {list(study.outcomes)}, "
             "or None for what was not measured",
@@ -80,9 +76,6 @@ def checked_fidelity(trial: Trial, fidelity: float) -> float:
     return fidelity
 
 
-def mistake(trial: Trial, what: object) -> EvaluationError:
-    """Return the error for a mistake of the evaluator that showed in a trial."""
-    return EvaluationError(
-        f"trial {trial.number}: {what}. Mend the evaluator and run again: the trial is kept and "
-        "done then"
-    )
+def mistake(what: object) -> Failure:
+    """Return the failure of a trial in which a mistake of the evaluator showed."""
+    return Failure(FailureKind.EVALUATOR, str(what), FailureCause.WRONG_RESULT)

@@ -131,6 +131,8 @@ def _fidelity_to_json(fidelity: Fidelity) -> Json:
     # Left out where there is none, for the same reason.
     if fidelity.fixed_cost:
         written["fixed_cost"] = fidelity.fixed_cost
+    if fidelity.unbiased:
+        written["unbiased"] = True
     return written
 
 

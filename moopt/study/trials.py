@@ -31,6 +31,9 @@ class FailureKind(enum.Enum):
     """Whose fault a failure was. Only the candidate's own teach the search."""
 
     CANDIDATE = "candidate"
+    EVALUATOR = "evaluator"
+    """It needs mending, or what it reads does: no candidate is to blame."""
+
     INFRASTRUCTURE = "infrastructure"
     TIMEOUT = "timeout"
 
@@ -43,6 +46,12 @@ class FailureCause(enum.Enum):
 
     ERROR = "error"
     """The evaluator raised an error, or wanted to exit."""
+
+    WRONG_RESULT = "wrong_result"
+    """The evaluator returned or reported something other than the study asks for."""
+
+    FILE_ERROR = "file_error"
+    """A file or folder that the evaluator needs is not there, or cannot be read or written."""
 
     NON_FINITE = "not_finite"
     OUT_OF_MEMORY = "out_of_memory"

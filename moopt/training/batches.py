@@ -54,6 +54,14 @@ class TokenizedTexts:
     padding: int
     """Token number that fills up a batch."""
 
+    def at(self, places: Sequence[int]) -> "TokenizedTexts":
+        """Return the texts at some places, in their order."""
+        return TokenizedTexts(
+            tuple(self.ids[place] for place in places),
+            tuple(self.labels[place] for place in places),
+            self.padding,
+        )
+
     def __getitem__(self, chosen: slice) -> "TokenizedTexts":
         """Return some of them."""
         return TokenizedTexts(self.ids[chosen], self.labels[chosen], self.padding)
@@ -126,8 +134,12 @@ def token_number(found: object, role: str) -> int:
 
 def batches_by_length(texts: TokenizedTexts, batch_size: int) -> list[Batch]:
     """Return all texts in batches, shortest first."""
-    order = sorted(range(len(texts.ids)), key=lambda index: len(texts.ids[index]))
-    return _in_batches(texts, order, batch_size)
+    return _in_batches(texts, order_by_length(texts), batch_size)
+
+
+def order_by_length(texts: TokenizedTexts) -> list[int]:
+    """Return the places of the texts in the order in which `batches_by_length` has them."""
+    return sorted(range(len(texts.ids)), key=lambda index: len(texts.ids[index]))
 
 
 def shuffled_batches(texts: TokenizedTexts, batch_size: int, seed: int) -> list[Batch]:

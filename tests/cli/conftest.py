@@ -62,6 +62,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MOOPT_STORE", raising=False)
     monkeypatch.delenv("MOOPT_DEBUG", raising=False)
+    # Set, so that what `--scale` leaves behind is taken back.
+    monkeypatch.setenv("MOOPT_SCALE", "")
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "path", sys.path[:])
     return tmp_path

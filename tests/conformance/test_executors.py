@@ -1,5 +1,6 @@
 """What every executor promises."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from moopt.errors import EvaluationError, ExecutorError
+from moopt.errors import ExecutorError
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.local import LocalExecutor
 from moopt.executors.optional import ray_executor
 from moopt.protocols import Executor
-from moopt.study.evaluation import Report, Split
+from moopt.study.evaluation import Outcome, Report, Split
 from moopt.study.loading import load_study_file
 from moopt.study.trials import Failure, FailureCause, FailureKind
 from tests.executors import faulty_study
@@ -93,6 +94,13 @@ def executor(make: Make, directory: Path) -> Iterator[Executor]:
         yield made
 
 
+def assert_mistake(outcome: Outcome, message: str) -> None:
+    """See that a trial failed by a mistake of the evaluator, with a message."""
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.cause) == (FailureKind.EVALUATOR, FailureCause.WRONG_RESULT)
+    assert re.search(message, outcome.message)
+
+
 def test_it_is_an_executor(executor: Executor) -> None:
     assert isinstance(executor, Executor)
 
@@ -167,10 +175,9 @@ def test_an_evaluator_may_end_early_by_itself(executor: Executor) -> None:
 def test_a_fidelity_that_cannot_be_is_the_evaluators_mistake(
     executor: Executor, reported: float
 ) -> None:
-    job = executor.start(trial_that("report_fidelity", fidelity=9.0, reports=reported))
+    trial = trial_that("report_fidelity", fidelity=9.0, reports=reported)
 
-    with pytest.raises(EvaluationError, match="fidelity"):
-        outcome_of(executor, job)
+    assert_mistake(outcome_of(executor, executor.start(trial)), "fidelity")
 
 
 def test_a_partial_result_that_is_not_finite_fails_the_trial(executor: Executor) -> None:
@@ -196,10 +203,9 @@ def test_a_trial_that_takes_none_further_is_given_no_folder(executor: Executor) 
 
 
 def test_a_report_of_no_numbers_is_the_evaluators_mistake(executor: Executor) -> None:
-    job = executor.start(trial_that("report_text"))
+    outcome = outcome_of(executor, executor.start(trial_that("report_text")))
 
-    with pytest.raises(EvaluationError, match=r"'accuracy' needs a number or"):
-        outcome_of(executor, job)
+    assert_mistake(outcome, r"'accuracy' needs a number or")
 
 
 def test_what_an_evaluation_took_is_measured(executor: Executor) -> None:
@@ -276,15 +282,21 @@ def test_numpy_numbers_become_floats(executor: Executor) -> None:
     [
         ("return_text", r"'accuracy' needs a number or \(mean, standard error\), got 'high'"),
         ("return_list", r"returns a mapping .* got \[0.5, 1.0\]"),
+        ("return_nothing", r"returns a mapping .* got None"),
     ],
 )
-def test_what_is_no_mapping_to_numbers_is_refused(
+def test_what_is_no_mapping_to_numbers_is_the_evaluators_mistake(
     executor: Executor, deed: str, message: str
 ) -> None:
-    job = executor.start(trial_that(deed))
+    assert_mistake(outcome_of(executor, executor.start(trial_that(deed))), message)
 
-    with pytest.raises(EvaluationError, match=message):
-        outcome_of(executor, job)
+
+def test_a_file_that_is_not_there_is_not_the_candidates_failure(executor: Executor) -> None:
+    outcome = outcome_of(executor, executor.start(trial_that("read_nothing")))
+
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.cause) == (FailureKind.EVALUATOR, FailureCause.FILE_ERROR)
+    assert "no-such-data.csv" in outcome.message
 
 
 def test_held_out_data_has_its_own_evaluator(executor: Executor) -> None:

@@ -28,6 +28,7 @@ STUDY_FILE = Path(__file__)
 # What an evaluator should not return, and mypy would not let it.
 NO_NUMBER: Any = "high"
 NO_MAPPING: Any = [0.5, 1.0]
+NOTHING: Any = None
 
 
 def measure(context: Context) -> Mapping[str, Raw]:
@@ -103,6 +104,16 @@ def return_text(_context: Context) -> Mapping[str, Raw]:
 def return_list(_context: Context) -> Mapping[str, Raw]:
     mapping: Mapping[str, Raw] = NO_MAPPING
     return mapping
+
+
+def return_nothing(_context: Context) -> Mapping[str, Raw]:
+    mapping: Mapping[str, Raw] = NOTHING
+    return mapping
+
+
+def read_nothing(context: Context) -> Mapping[str, Raw]:
+    (context.directory / "no-such-data.csv").read_text(encoding="utf-8")
+    return measure(context)
 
 
 def report_twice(context: Context) -> Mapping[str, Raw]:
@@ -286,6 +297,7 @@ DEEDS: dict[str, Callable[[Context], Mapping[str, Raw] | Report]] = {
         print_much_and_die,
         print_and_raise,
         raise_error,
+        read_nothing,
         replace_streams,
         report_and_sleep,
         report_nan,
@@ -293,6 +305,7 @@ DEEDS: dict[str, Callable[[Context], Mapping[str, Raw] | Report]] = {
         report_twice,
         return_list,
         return_nan,
+        return_nothing,
         return_numpy,
         return_text,
         return_twice,

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from moopt.executors.raised import cause_of
-from moopt.study.trials import FailureCause
+from moopt.errors import EvaluationError, NonFiniteError, TrainingError
+from moopt.executors.raised import cause_of, failure_of
+from moopt.study.trials import FailureCause, FailureKind
 
 ASSERT = "CUDA error: device-side assert triggered"
 
@@ -15,6 +16,10 @@ ASSERT = "CUDA error: device-side assert triggered"
         (RuntimeError("the loss is too large"), FailureCause.ERROR),
         (SystemExit("enough"), FailureCause.ERROR),
         (MemoryError(), FailureCause.OUT_OF_MEMORY),
+        (FileNotFoundError("data.csv"), FailureCause.FILE_ERROR),
+        (PermissionError("data.csv"), FailureCause.FILE_ERROR),
+        (EvaluationError("the models are missing"), FailureCause.WRONG_RESULT),
+        (NonFiniteError("the loss is nan"), FailureCause.NON_FINITE),
         (torch.OutOfMemoryError("CUDA out of memory."), FailureCause.GPU_OUT_OF_MEMORY),
         (torch.cuda.OutOfMemoryError("CUDA out of memory."), FailureCause.GPU_OUT_OF_MEMORY),
         (RuntimeError("CUDA error: out of memory"), FailureCause.GPU_OUT_OF_MEMORY),
@@ -56,3 +61,29 @@ def test_a_gpu_without_room_is_told_from_one_that_is_broken() -> None:
         torch.empty(2**50, device="cuda")
 
     assert cause_of(raised.value) is FailureCause.GPU_OUT_OF_MEMORY
+
+
+def test_an_error_that_was_raised_from_a_missing_file_is_one_of_the_file() -> None:
+    outer = TrainingError("no model there")
+    outer.__cause__ = FileNotFoundError("config.json")
+    handling = ValueError("the loss is too large")
+    handling.__context__ = FileNotFoundError("no checkpoint yet")
+
+    assert cause_of(outer) is FailureCause.FILE_ERROR
+    assert cause_of(handling) is FailureCause.ERROR
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("no"), FailureKind.CANDIDATE),
+        (NonFiniteError("nan"), FailureKind.CANDIDATE),
+        (MemoryError(), FailureKind.CANDIDATE),
+        (FileNotFoundError("data.csv"), FailureKind.EVALUATOR),
+        (EvaluationError("no"), FailureKind.EVALUATOR),
+    ],
+)
+def test_no_candidate_is_to_blame_for_a_mistake_of_the_evaluator(
+    error: BaseException, kind: FailureKind
+) -> None:
+    assert failure_of(error, "told").kind is kind

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from moopt.errors import ExecutorError
-from moopt.executors.messages import Broken, Refused
+from moopt.executors.messages import Broken
 from moopt.executors.ray_worker import Opened, RayWorker, Setup, Step
 from moopt.executors.study_bundle import bundle_of
 from moopt.study.evaluation import Evaluation, Split
-from moopt.study.trials import Failure
+from moopt.study.trials import Failure, FailureKind
 from tests.executors import faulty_study
 from tests.executors.faulty_study import trial_that
 
@@ -32,6 +32,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
         threads=1,
         timeout=None,
         memory_limit=None,
+        scale=None,
     )
 
 
@@ -42,7 +43,7 @@ def worker(setup: Setup) -> Iterator[RayWorker]:
         yield made
 
 
-def ended(worker: RayWorker, name: str, deed: str) -> Evaluation | Refused | Broken:
+def ended(worker: RayWorker, name: str, deed: str) -> Evaluation | Broken:
     step = worker.measure(name, trial_that(deed), Split.SEARCH)
     while step.ended is None:
         step = worker.go_on(name)
@@ -89,10 +90,12 @@ def test_a_job_that_was_stopped_before_it_began_is_not_begun(worker: RayWorker) 
 def test_mistakes_of_the_evaluator_and_of_the_study_file_are_told_apart(
     worker: RayWorker,
 ) -> None:
-    refused = ended(worker, "a", "return_text")
+    failed = ended(worker, "a", "return_text")
 
-    assert isinstance(refused, Refused)
-    assert "'accuracy' needs a number" in refused.message
+    assert isinstance(failed, Evaluation)
+    assert isinstance(failed.outcome, Failure)
+    assert failed.outcome.kind is FailureKind.EVALUATOR
+    assert "'accuracy' needs a number" in failed.outcome.message
 
 
 def test_too_few_gpus_are_told_with_the_machine(setup: Setup) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from moopt.errors import EvaluationError, SelectionError, StateError
+from moopt.errors import SelectionError, StateError
 from moopt.store.checking import problems
 from moopt.store.database import Database
 from moopt.store.recording import record, record_report
@@ -14,7 +14,7 @@ from moopt.study.evaluation import Evaluation, Report
 from moopt.study.objectives import Fidelity, Maximize, Minimize, Objective
 from moopt.study.parameters import Continuous
 from moopt.study.study import Study
-from moopt.study.trials import Candidate, Measurement, Trial, TrialState
+from moopt.study.trials import Candidate, FailureKind, Measurement, Trial, TrialState
 from moopt.study.validation import Raw
 
 STUDY = Study(
@@ -81,15 +81,22 @@ def test_a_stopped_trial_has_its_outcome(store: Store) -> None:
 def test_a_trial_cannot_end_at_a_fidelity_beyond_its_own(store: Store, fidelity: float) -> None:
     trial = started(store)
 
-    with pytest.raises(EvaluationError, match="above 0 and at most 9"):
-        record(store, STUDY, trial, Evaluation(Report(fidelity, MEASURED)))
+    record(store, STUDY, trial, Evaluation(Report(fidelity, MEASURED)))
+
+    failure = store.trials("training")[0].failure
+    assert failure is not None
+    assert failure.kind is FailureKind.EVALUATOR
+    assert "above 0 and at most 9" in failure.message
 
 
 def test_a_study_without_a_fidelity_has_no_early_ends(store: Store) -> None:
     trial = replace(started(store), fidelity=None)
 
-    with pytest.raises(EvaluationError, match="a study that has no fidelity"):
-        record(store, STUDY, trial, Evaluation(Report(3.0, MEASURED)))
+    record(store, STUDY, trial, Evaluation(Report(3.0, MEASURED)))
+
+    failure = store.trials("training")[0].failure
+    assert failure is not None
+    assert "a study that has no fidelity" in failure.message
 
 
 def test_a_stopped_trial_with_measurements_is_in_order(tmp_path: object) -> None:

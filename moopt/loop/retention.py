@@ -1,0 +1,75 @@
+"""Which checkpoints of trials stay on the disk: those of the front and those that may be needed.
+
+An evaluator keeps the checkpoint of a trial as files below `checkpoint` in the trial's folder. Only
+folders of that name in the folders of trials of one study are ever deleted.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moopt.front.front import front_of
+from moopt.front.values import is_whole
+from moopt.study.study import Study
+from moopt.study.trials import Trial, TrialState
+
+CHECKPOINT = "checkpoint"
+"""Name of the folder, in that of the trial."""
+
+_UNENDED = {TrialState.PROPOSED, TrialState.RUNNING}
+_MEASURED = {TrialState.COMPLETED, TrialState.STOPPED}
+
+
+@dataclass
+class Retention:
+    """Deletes for one run what nobody needs any more."""
+
+    directory: Path
+    """Holds the folders of the trials, named by their numbers."""
+
+    newest: int | None
+    """Of so many trials that may be taken further the checkpoints stay, and those of the front.
+    None: all stay."""
+
+    _cleared: set[int] = field(default_factory=set)
+    """Trials that have no checkpoint any more: their folders need no look."""
+
+    def tidy(self, study: Study, trials: Sequence[Trial]) -> None:
+        """Delete the checkpoints that are not to be kept. What cannot be deleted stays."""
+        if self.newest is None:
+            return
+        kept = kept_checkpoints(study, trials, self.newest)
+        self._cleared -= kept
+        for trial in trials:
+            if trial.number not in kept and trial.number not in self._cleared:
+                self._cleared.add(trial.number)
+                folder = self.directory / str(trial.number) / CHECKPOINT
+                if folder.is_dir() and not folder.is_symlink():
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def kept_checkpoints(study: Study, trials: Sequence[Trial], newest: int) -> set[int]:
+    """Return the numbers of the trials whose checkpoints stay.
+
+    They are those on the front, those that have not ended, those that such a trial takes further,
+    and the newest that were measured below the fidelity that counts and that no trial has taken
+    further.
+
+    Args:
+        study: What the trials belong to.
+        trials: All of them.
+        newest: How many of the last kind.
+    """
+    kept = {trial.number for trial in front_of(study, trials).trials}
+    unended = [trial for trial in trials if trial.state in _UNENDED]
+    kept.update(trial.number for trial in unended)
+    kept.update(trial.continues for trial in unended if trial.continues is not None)
+    taken = {trial.continues for trial in trials if trial.state is not TrialState.CANCELLED}
+    open_ended = [
+        trial.number
+        for trial in trials
+        if trial.state in _MEASURED and not is_whole(study, trial) and trial.number not in taken
+    ]
+    kept.update(sorted(open_ended)[max(0, len(open_ended) - newest) :])
+    return kept

@@ -1,0 +1,112 @@
+"""Which checkpoints stay."""
+
+from pathlib import Path
+
+import pytest
+
+from moopt.loop.retention import CHECKPOINT, Retention, kept_checkpoints
+from moopt.study.objectives import Fidelity, Maximize, Objective
+from moopt.study.parameters import Continuous
+from moopt.study.study import Study
+from moopt.study.trials import Measurement, Trial, TrialState
+
+STUDY = Study(
+    "training",
+    parameters=[Continuous("x", 0.0, 1.0)],
+    objectives=[Objective("gain", Maximize, reference=0.0), Objective("speed", Maximize)],
+    fidelity=Fidelity("epochs", low=1, high=9),
+)
+
+
+def trial(
+    number: int,
+    gain: float,
+    *,
+    state: TrialState = TrialState.COMPLETED,
+    fidelity: float = 9.0,
+    continues: int | None = None,
+) -> Trial:
+    measured = {"gain": Measurement(gain), "speed": Measurement(1.0)}
+    return Trial(
+        number,
+        {"x": 0.5},
+        state=state,
+        fidelity=fidelity,
+        continues=continues,
+        measurements=measured if state in (TrialState.COMPLETED, TrialState.STOPPED) else {},
+    )
+
+
+def test_of_whole_trials_those_on_the_front_stay() -> None:
+    assert kept_checkpoints(STUDY, [trial(0, 0.5), trial(1, 0.9), trial(2, 0.1)], 5) == {1}
+
+
+def test_the_newest_that_may_be_taken_further_stay() -> None:
+    trials = [trial(number, 0.5, fidelity=1.0) for number in range(4)]
+
+    assert kept_checkpoints(STUDY, trials, 2) == {2, 3}
+    assert kept_checkpoints(STUDY, trials, 0) == set()
+    assert kept_checkpoints(STUDY, trials, 9) == {0, 1, 2, 3}
+
+
+def test_a_stopped_trial_may_be_taken_further() -> None:
+    assert kept_checkpoints(STUDY, [trial(0, 0.5, state=TrialState.STOPPED, fidelity=3.0)], 1) == {
+        0
+    }
+
+
+@pytest.mark.parametrize("state", [TrialState.PROPOSED, TrialState.RUNNING])
+def test_what_a_trial_starts_from_stays_until_it_has_ended(state: TrialState) -> None:
+    trials = [trial(0, 0.5, fidelity=1.0), trial(1, 0.5, state=state, continues=0)]
+
+    assert kept_checkpoints(STUDY, trials, 0) == {0, 1}
+
+
+def test_what_was_taken_further_goes_when_that_has_ended() -> None:
+    trials = [trial(0, 0.5, fidelity=1.0), trial(1, 0.6, fidelity=3.0, continues=0)]
+
+    assert kept_checkpoints(STUDY, trials, 9) == {1}
+
+
+def test_failed_trials_keep_none() -> None:
+    assert kept_checkpoints(STUDY, [trial(0, 0.5, state=TrialState.FAILED)], 9) == set()
+
+
+def test_only_checkpoints_are_deleted_and_only_once_they_are_not_needed(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / str(number) / CHECKPOINT).mkdir(parents=True)
+        (tmp_path / str(number) / CHECKPOINT / "weights").write_text("1", encoding="utf-8")
+        (tmp_path / str(number) / "log.txt").write_text("said", encoding="utf-8")
+    retention = Retention(tmp_path, newest=5)
+
+    retention.tidy(STUDY, [trial(0, 0.5)])
+    assert (tmp_path / "0" / CHECKPOINT / "weights").exists()
+
+    retention.tidy(STUDY, [trial(0, 0.5), trial(1, 0.9)])
+    assert not (tmp_path / "0" / CHECKPOINT).exists()
+    assert (tmp_path / "1" / CHECKPOINT / "weights").exists()
+    # No trial of the study, as far as this run knows.
+    assert (tmp_path / "2" / CHECKPOINT / "weights").exists()
+    assert (tmp_path / "0" / "log.txt").exists()
+
+
+def test_a_checkpoint_that_lies_elsewhere_stays(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / CHECKPOINT).symlink_to(elsewhere)
+
+    Retention(tmp_path, newest=0).tidy(STUDY, [trial(0, 0.5), trial(1, 0.9)])
+
+    assert elsewhere.is_dir()
+
+
+def test_a_trial_that_runs_again_is_looked_at_again(tmp_path: Path) -> None:
+    retention = Retention(tmp_path, newest=0)
+    retention.tidy(STUDY, [trial(0, 0.5, state=TrialState.FAILED)])
+    retention.tidy(STUDY, [trial(0, 0.5, state=TrialState.RUNNING)])
+    (tmp_path / "0" / CHECKPOINT).mkdir(parents=True)
+
+    retention.tidy(STUDY, [trial(0, 0.5, state=TrialState.FAILED)])
+
+    assert not (tmp_path / "0" / CHECKPOINT).exists()
