@@ -86,7 +86,9 @@ def test_a_run_that_was_paused_ends_at_the_same_weights(
 
 
 @pytest.mark.slow
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(pauses=st.lists(st.integers(1, 12), max_size=3).map(sorted))
 def test_it_does_not_matter_where_a_run_is_paused(
     folders: Path, tmp_path: Path, pauses: list[int]
@@ -140,7 +142,9 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(
 
 
 @given(share=st.floats(0, 1, exclude_max=True))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_a_checkpoint_torn_anywhere_is_not_used(
     folders: Path, tmp_path: Path, share: float
 ) -> None:
