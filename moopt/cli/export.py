@@ -1,5 +1,6 @@
 """`moopt export`: the model of one trial as a folder."""
 
+import inspect
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from moopt.cli.options import (
     TrialOption,
     WhereOption,
 )
+from moopt.cli.run import artifacts
 from moopt.cli.selectors import Selector, choose
 from moopt.cli.sources import existing_store, question_of, stored_study, study_file
 from moopt.cli.target_folder import appearing, check_new_or_empty
@@ -60,11 +62,12 @@ def export(
         source=study,
         front_size=len(front.trials) if on_front else None,
     )
-    _write(file, origin, to)
+    _write(file, origin, to, artifacts(store) / file.study.name / str(chosen.number))
     typer.echo(f"wrote trial {chosen.number} to {to}", err=True)
 
 
-def _write(file: StudyFile, origin: Origin, folder: Path) -> None:
+def _write(file: StudyFile, origin: Origin, folder: Path, own: Path) -> None:
+    """Write a trial's model to a folder; `own` is the trial's, where its checkpoint may be."""
     if file.export is None:
         raise SelectionError(
             f"{file.path} defines no `export`, so its trials leave no model; "
@@ -72,7 +75,9 @@ def _write(file: StudyFile, origin: Origin, folder: Path) -> None:
         )
     try:
         with appearing(folder) as staging:
-            file.export(origin.trial, staging)
+            known = inspect.signature(file.export).parameters
+            more = {"folder": own} if "folder" in known else {}
+            file.export(origin.trial, staging, **more)
             write_model_card(staging, origin)
     except MooptError:
         raise

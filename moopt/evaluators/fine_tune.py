@@ -66,10 +66,8 @@ class FineTune:
             config: What the parameters do not say. Its length is that of the whole training.
             metrics: Names of `moopt.evaluators.trained_model.METRICS`, or functions by the name of
                 what they measure.
-            language: Whether a causal language model learns the texts; else a classifier learns
-                their labels.
-            pooled: Whether a classifier's head looks at the mean over tokens, as encoders of
-                sentences are made for. Otherwise it is that of the architecture.
+            language: A causal language model learns the texts. Else a classifier, their labels.
+            pooled: The head looks at the mean over tokens, as encoders of sentences are made for.
             mapping: Setting of each parameter that has another name; None for one that is not for
                 training.
             unit: What the study's fidelity counts, `epochs` or `steps`.

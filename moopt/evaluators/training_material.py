@@ -7,6 +7,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from moopt.errors import EvaluationError
+from moopt.training.base_folder import base_folder
 from moopt.training.batches import TokenizedTexts
 from moopt.training.configuration import TrainingConfig
 from moopt.training.fine_tuning import ModelMaker
@@ -21,6 +22,21 @@ Base = Path | PackagedModel | ModelMaker
 Data = Path | Callable[[str], Texts]
 
 TRAIN, SEARCH = "train", "search"
+
+
+def resolved(base: Base) -> Path:
+    """Return the folder of a base model that has one.
+
+    Raises:
+        EvaluationError: It is a model of one's own.
+    """
+    match base:
+        case Path():
+            return base
+        case PackagedModel():
+            return base_folder(base)
+        case _:
+            raise EvaluationError("a model of one's own has no folder; measure it by a function")
 
 
 class TrainingMaterial:
@@ -52,7 +68,7 @@ class TrainingMaterial:
         if not isinstance(self._base, PackagedModel):
             return self._base
         if self._folder is None:
-            self._folder = self._base.locate()
+            self._folder = base_folder(self._base)
         return self._folder
 
     @property

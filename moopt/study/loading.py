@@ -15,7 +15,6 @@ from types import ModuleType
 from moopt.errors import MooptError, StudyError
 from moopt.study.evaluation import Evaluator
 from moopt.study.study import Study
-from moopt.study.trials import Trial
 
 Report = Callable[[str, float], None]
 """Takes what is going on and the share of it that is done, from 0 to 1."""
@@ -31,8 +30,9 @@ class StudyFile:
     held_out: Evaluator | None
     """None: there is no data to measure the front again."""
 
-    export: Callable[[Trial, Path], None] | None
-    """None: a trial of this study leaves no model."""
+    export: Callable[..., None] | None
+    """Called with a trial and the folder to write, and, where it has a parameter of that name, with
+    the trial's own `folder`. None: a trial of this study leaves no model."""
 
     prepare: Callable[[Report], None] | None
     """None: nothing to do before the first trial."""

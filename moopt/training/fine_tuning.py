@@ -14,7 +14,7 @@ from moopt.training.configuration import TrainingConfig
 from moopt.training.parameter_groups import base_parameters, freeze, freeze_layers
 from moopt.training.pooled_classifier import PooledClassifier
 from moopt.training.text_tasks import TextTask
-from moopt.training.training_run import Lessons, Step, TrainingRun
+from moopt.training.training_run import Assignment, Step, TrainingRun
 from moopt.training.transformers_models import move
 
 ModelMaker = Callable[[TrainingConfig, str], nn.Module]
@@ -67,7 +67,7 @@ def fine_tuning_run(
         return TrainingRun(
             model,
             config,
-            Lessons(len(train.ids), batches=batches, loss=loss, weight=task.weight),
+            Assignment(len(train.ids), batches=batches, loss=loss, weight=task.weight),
             device=device,
             on_step=on_step,
         )

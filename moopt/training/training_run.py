@@ -41,7 +41,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons(Generic[Batch]):
+class Assignment(Generic[Batch]):
     """What is learned, and from what."""
 
     examples: int
@@ -65,7 +65,7 @@ class TrainingRun(Generic[Batch]):
         self,
         model: nn.Module,
         config: TrainingConfig,
-        lessons: Lessons[Batch],
+        assignment: Assignment[Batch],
         *,
         device: str = "cpu",
         on_step: Callable[[Step], None] | None = None,
@@ -75,7 +75,7 @@ class TrainingRun(Generic[Batch]):
         Args:
             model: What is trained; it is on the device.
             config: How to train. Length, optimizer, schedule and rates are read here.
-            lessons: What to learn.
+            assignment: What to learn.
             device: Name of a torch device.
             on_step: Called after each step.
 
@@ -88,7 +88,7 @@ class TrainingRun(Generic[Batch]):
         self.seconds = 0.0
         """What the steps have taken: CPU seconds, or seconds of the GPU."""
 
-        self._lessons = lessons
+        self._assignment = assignment
         self._device = torch.device(device)
         self._on_step = on_step
         self._optimizer = make_optimizer(parameter_groups(model, config), config)
@@ -100,7 +100,7 @@ class TrainingRun(Generic[Batch]):
     @property
     def steps_per_epoch(self) -> int:
         """Steps of one pass through the examples."""
-        return math.ceil(self._lessons.examples / self.config.batch_size)
+        return math.ceil(self._assignment.examples / self.config.batch_size)
 
     @property
     def total(self) -> int:
@@ -174,12 +174,12 @@ class TrainingRun(Generic[Batch]):
 
     def _take_step(self) -> None:
         parts = self._parts()
-        weights = [self._lessons.weight(part) for part in parts]
+        weights = [self._assignment.weight(part) for part in parts]
         self._optimizer.zero_grad(set_to_none=True)
         mean = 0.0
         for part, weight in zip(parts, weights, strict=True):
             with self._precision():
-                loss = self._lessons.loss(part)
+                loss = self._assignment.loss(part)
             if len(parts) > 1:
                 loss = loss * (weight / sum(weights))
             mean += loss.item()
@@ -200,7 +200,7 @@ class TrainingRun(Generic[Batch]):
     def _parts(self) -> Sequence[Batch]:
         epoch, index = divmod(self.done, self.steps_per_epoch)
         if self._epoch[0] != epoch:
-            self._epoch = (epoch, self._lessons.batches(epoch))
+            self._epoch = (epoch, self._assignment.batches(epoch))
         return self._epoch[1][index]
 
     def _advice(self) -> str:

@@ -144,6 +144,22 @@ def test_a_report_carries_the_question_of_the_study_file(call: Call, folder: Pat
     assert "How fast against how right?" in page
 
 
+def test_an_export_is_told_the_folder_of_its_trial(call: Call, toy: Path) -> None:
+    told = toy.read_text().replace(
+        "def export(trial, directory):",
+        "def export(trial, directory, folder):\n    print('folder', folder)\n",
+    )
+    toy.write_text(told)
+
+    answer = call("export", "toy", "--trial", "2", "--to", "models/two")
+
+    assert Path(answer.out.split("folder ")[1].split()[0]).parts[-3:] == (
+        "moopt-artifacts",
+        "toy",
+        "2",
+    )
+
+
 def test_an_export_has_model_and_card(call: Call, folder: Path) -> None:
     answer = call("export", "toy", "--trial", "2", "--to", "models/two")
 

@@ -15,7 +15,7 @@ from moopt.training.configuration import Lora, TrainingConfig
 from moopt.training.fine_tuning import fine_tuning_run
 from moopt.training.labelled_texts import LabelledTexts, read_split
 from moopt.training.text_tasks import Classification, LanguageModelling, TextTask
-from moopt.training.training_run import Lessons, TrainingRun
+from moopt.training.training_run import Assignment, TrainingRun
 from moopt.training.transformers_models import load_tokenizer
 from tests.tiny_language_models import write_language_base
 from tests.tiny_models import write_base, write_table
@@ -86,7 +86,9 @@ def test_a_run_that_was_paused_ends_at_the_same_weights(
 
 
 @pytest.mark.slow
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(pauses=st.lists(st.integers(1, 12), max_size=3).map(sorted))
 def test_it_does_not_matter_where_a_run_is_paused(
     folders: Path, tmp_path: Path, pauses: list[int]
@@ -140,7 +142,9 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(
 
 
 @given(share=st.floats(0, 1, exclude_max=True))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_a_checkpoint_torn_anywhere_is_not_used(
     folders: Path, tmp_path: Path, share: float
 ) -> None:
@@ -207,8 +211,8 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         Classification(texts.classes).load(tmp_path, CONFIG)
 
 
-def lessons(loss: Callable[[int], Tensor]) -> Lessons[int]:
-    return Lessons(4, batches=lambda _epoch: [[0], [1], [2], [3]], loss=loss)
+def assignment(loss: Callable[[int], Tensor]) -> Assignment[int]:
+    return Assignment(4, batches=lambda _epoch: [[0], [1], [2], [3]], loss=loss)
 
 
 def test_a_loss_far_above_the_start_for_long_ends_the_run() -> None:
@@ -220,7 +224,7 @@ def test_a_loss_far_above_the_start_for_long_ends_the_run() -> None:
         calls.append(batch)
         return model.weight.sum() * 0 + (1.0 if len(calls) == 1 else 9.0)
 
-    run = TrainingRun(model, config, lessons(loss))
+    run = TrainingRun(model, config, assignment(loss))
 
     with pytest.raises(TrainingError, match=r"was 1 at the start and .* it diverges; use"):
         run.train_to(run.total)
@@ -232,7 +236,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_at_once() -> None:
     run = TrainingRun(
         model,
         TrainingConfig(learning_rate=1e-3, batch_size=1),
-        lessons(lambda _batch: model.weight.sum() * float("nan")),
+        assignment(lambda _batch: model.weight.sum() * float("nan")),
     )
 
     with pytest.raises(TrainingError, match="became nan at step 1 of 12"):
