@@ -64,11 +64,12 @@ class Run:
 
 
 def search(study: Study, evaluate: RacedMerges, *, budget: float, seed: int, to: Path) -> Run:
-    """Search until a budget of whole evaluations is spent; records of examples stay in a folder."""
+    """Search within a budget of whole evaluations; records of examples stay in a folder."""
     racing = RacingSampler(begun_for_each=BEGUN_FOR_EACH, budget=budget)
     sampler = "bayesian" if study.fidelity is None else racing
     optimizer, spent = Optimizer(study, sampler, seed), 0.0
-    while spent < budget - 1e-9:
+    most = 1.0 if study.fidelity is None else EXAMPLES.cost(EXAMPLES.high, after=EXAMPLES.low)
+    while spent + most <= budget:
         (trial,) = optimizer.ask()
         earlier = None if trial.continues is None else to / str(trial.continues)
         outcome = evaluate(trial, _context(trial, to, earlier))

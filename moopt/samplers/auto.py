@@ -13,6 +13,10 @@ from moopt.samplers.optional import pymoo_sampler
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 
+BRIEF = 1 / 8
+"""Most that the briefest evaluation may cost, in whole ones, for them to be worth a model of all
+fidelities: a point of the front costs a whole one in any case."""
+
 
 @dataclass(frozen=True, slots=True)
 class AutoSampler:
@@ -38,7 +42,8 @@ class AutoSampler:
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
         sampler: Sampler = BayesianSampler(initial_trials=initial)
-        if study.fidelity is not None:
+        brief = _is_worth_being_brief(study)
+        if brief:
             sampler = MultiFidelitySampler(initial_trials=initial)
         wish = ""
         if measured > self.learnable:
@@ -53,7 +58,7 @@ class AutoSampler:
             _counted(len(study.objectives), "objective"),
             _counted(len(study.parameters), "parameter"),
             learned,
-            *(["evaluations that can be brief"] if study.fidelity is not None else []),
+            *(["evaluations that can be brief"] if brief else []),
         ]
         otherwise = ", ".join(known) + wish
         return [
@@ -64,6 +69,11 @@ class AutoSampler:
 
 def _with_note(candidate: Candidate, choice: str) -> Candidate:
     return replace(candidate, notes={CHOICE: choice, **candidate.notes})
+
+
+def _is_worth_being_brief(study: Study) -> bool:
+    fidelity = study.fidelity
+    return fidelity is not None and fidelity.cost(fidelity.low) <= BRIEF
 
 
 def _is_measured(study: Study, trial: Trial) -> bool:

@@ -84,9 +84,7 @@ def run(
     return fidelity, outcome
 
 
-def approximately(
-    measured: Mapping[str, tuple[float, float]],
-) -> dict[str, tuple[float, float]]:
+def approximately(measured: Mapping[str, tuple[float, float]]) -> dict[str, object]:
     """Return measurements that equal those whose examples were summed in another order."""
     return {name: pytest.approx(each) for name, each in measured.items()}
 
