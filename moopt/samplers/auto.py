@@ -7,15 +7,10 @@ from moopt.errors import SelectionError
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.history import initial_trials
-from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.notes import CHOICE
 from moopt.samplers.optional import pymoo_sampler
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
-
-BRIEF = 1 / 8
-"""Most that the briefest evaluation may cost, in whole ones, for them to be worth a model of all
-fidelities: a point of the front costs a whole one in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +37,6 @@ class AutoSampler:
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
         sampler: Sampler = BayesianSampler(initial_trials=initial)
-        brief = _is_worth_being_brief(study)
-        if brief:
-            sampler = MultiFidelitySampler(initial_trials=initial)
         wish = ""
         if measured > self.learnable:
             try:
@@ -58,7 +50,6 @@ class AutoSampler:
             _counted(len(study.objectives), "objective"),
             _counted(len(study.parameters), "parameter"),
             learned,
-            *(["evaluations that can be brief"] if brief else []),
         ]
         otherwise = ", ".join(known) + wish
         return [
@@ -69,11 +60,6 @@ class AutoSampler:
 
 def _with_note(candidate: Candidate, choice: str) -> Candidate:
     return replace(candidate, notes={CHOICE: choice, **candidate.notes})
-
-
-def _is_worth_being_brief(study: Study) -> bool:
-    fidelity = study.fidelity
-    return fidelity is not None and fidelity.cost(fidelity.low) <= BRIEF
 
 
 def _is_measured(study: Study, trial: Trial) -> bool:

@@ -1,10 +1,9 @@
 from collections.abc import Callable
-from dataclasses import replace
 
 from moopt.samplers.auto import AutoSampler
 from moopt.samplers.notes import told_by_sampler
 from moopt.samplers.quasi_random import QuasiRandomSampler
-from moopt.study.objectives import Fidelity, Maximize, Minimize, Objective
+from moopt.study.objectives import Maximize, Minimize, Objective
 from moopt.study.parameters import Continuous
 from moopt.study.study import Study
 from moopt.study.trials import Failure, FailureKind, Measurement, Trial, TrialState
@@ -85,16 +84,3 @@ def test_notes_for_people_are_told_and_those_of_a_sampler_are_not() -> None:
 
     assert told_by_sampler(trial) == "bayesian: 8 trials; surrogate: Matern"
     assert told_by_sampler(Trial(0, {"x": 0.5}, sampler="tpe")) == "tpe"
-
-
-def test_evaluations_are_brief_where_the_briefest_cost_little() -> None:
-    for low, expected in ((1, "multi_fidelity"), (3, "bayesian")):
-        study = replace(STUDY, fidelity=Fidelity("epochs", low=low, high=9))
-        trials = [replace(each, fidelity=float(low)) for each in measured(6)]
-        whole = [
-            replace(each, number=6 + each.number, fidelity=9.0, continues=each.number)
-            for each in trials[:3]
-        ]
-        (candidate,) = AutoSampler().propose(study, [*trials, *whole], 1, 0)
-        assert candidate.sampler == expected
-        assert ("can be brief" in candidate.notes["choice"]) == (low == 1)
