@@ -4,7 +4,7 @@ Run it with `python -m moopt.benchmarks.multi_fidelity --to DIR`. A search with 
 sets the hypervolume to reach; the others spend until they reach it. Runs are interleaved, equal
 seeds begin with equal candidates, and a benchmark that was stopped goes on where it was.
 
-`--study FILE` runs the same race on a study file, in worker processes.
+For a study file there is `python -m moopt.benchmarks.race FILE --budget X`.
 """
 
 import argparse
@@ -18,18 +18,13 @@ from rich.console import Console
 
 from moopt.benchmarks.fidelity_problem import FidelityProblem, left_behind, run_search
 from moopt.benchmarks.fidelity_problems import PROBLEMS
-from moopt.benchmarks.fidelity_study import StudyRun, run_study
 from moopt.protocols import Sampler
 from moopt.samplers.asha import AshaSampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.quasi_random import RandomSampler
-from moopt.study.loading import StudyFile, load_study_file
 
 OUT = Console(highlight=False, soft_wrap=True)
-
-WHOLE = "bayesian"
-"""What sets the hypervolume to reach, with whole evaluations."""
 
 ARMS: Mapping[str, Callable[[], Sampler]] = {
     "multi_fidelity": MultiFidelitySampler,
@@ -99,39 +94,6 @@ def races(
         )
 
 
-def race_study(
-    file: StudyFile,
-    samplers: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    budget: float,
-    workers: int,
-    directory: Path,
-) -> None:
-    """Run every sampler on a study file and print when each reaches what the first one does."""
-    if file.prepare is not None:
-        file.prepare(lambda message, share: OUT.print(f"{share:4.0%} {message}"))
-    for seed in seeds:
-        whole: StudyRun | None = None
-        for sampler in samplers:
-            run = run_study(
-                file, sampler, seed, budget=budget, workers=workers, directory=directory
-            )
-            whole = whole or run
-            reached = run.reached(whole.hypervolumes[-1])
-            share = (
-                "not reached"
-                if reached is None
-                else f"reached for {reached[0] / whole.costs[-1]:.0%} of the cost, "
-                f"{reached[1] / whole.seconds[-1]:.0%} of the seconds"
-            )
-            OUT.print(
-                f"{sampler} seed {seed}: hypervolume {run.hypervolumes[-1]:.6f} after "
-                f"{len(run.costs)} trials, {run.costs[-1]:.1f} whole evaluations and "
-                f"{run.seconds[-1]:.0f} seconds of work; {share}"
-            )
-
-
 def print_table(rows: Sequence[Race]) -> None:
     """Print a line for each problem and arm: medians over seeds."""
     OUT.print(
@@ -162,21 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--arms", default=",".join(ARMS), help="names, comma between")
     parser.add_argument("--seeds", type=int, default=5, help="how many, counted from 0")
     parser.add_argument("--evaluations", type=int, default=40, help="whole ones, for the target")
-    parser.add_argument("--study", type=Path, help="a study file, in place of the problems")
-    parser.add_argument("--workers", type=int, default=2, help="of the study file")
     parser.add_argument("--to", type=Path, required=True, help="folder for what was measured")
     chosen = parser.parse_args(arguments)
     chosen.to.mkdir(parents=True, exist_ok=True)
-    if chosen.study is not None:
-        race_study(
-            load_study_file(chosen.study),
-            [WHOLE, *chosen.arms.split(",")],
-            range(chosen.seeds),
-            budget=float(chosen.evaluations),
-            workers=chosen.workers,
-            directory=chosen.to,
-        )
-        return
     file = chosen.to / "races.jsonl"
     rows = (
         [Race(**json.loads(line)) for line in file.read_text().splitlines()]

@@ -113,24 +113,22 @@ def run(
         lease=lease,
     )
     place.check()
-    # Its callback has told the study file.
-    del scale
+    del scale  # the study file has been told by the environment
     with Store(store) as opened:
         file = study_file(study, opened)
         opened.register(file.study, file.path, accept_changes=accept_changes)
-        found = _run(file, opened, place, artifacts(store), search)
-        recorded = opened.trials(file.study.name)
+        found, recorded = _run(file, opened, place, artifacts(store), search)
     conclude(found, recorded, asked)
 
 
 def _run(
     file: StudyFile, store: Store, place: "Place", directory: Path, search: Callable[..., Run]
-) -> Run:
-    """Prepare a study and search it."""
+) -> tuple[Run, list[Trial]]:
+    """Prepare a study and search it; return what that came to, and all trials."""
     with observer() as shown:
         prepare(file, shown)
         with closing(place.executor(file, directory / file.study.name)) as running:
-            return search(
+            found = search(
                 file.study,
                 file.evaluate,
                 executor=running,
@@ -139,6 +137,7 @@ def _run(
                 directory=directory,
                 observe=shown.search,
             )
+    return found, store.trials(file.study.name)
 
 
 @dataclass(frozen=True, slots=True)

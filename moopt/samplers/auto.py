@@ -7,7 +7,6 @@ from moopt.errors import SelectionError
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.history import initial_trials
-from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.notes import CHOICE
 from moopt.samplers.optional import pymoo_sampler
 from moopt.study.study import Study
@@ -38,8 +37,6 @@ class AutoSampler:
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
         sampler: Sampler = BayesianSampler(initial_trials=initial)
-        if study.fidelity is not None:
-            sampler = MultiFidelitySampler(initial_trials=initial)
         wish = ""
         if measured > self.learnable:
             try:
@@ -53,7 +50,6 @@ class AutoSampler:
             _counted(len(study.objectives), "objective"),
             _counted(len(study.parameters), "parameter"),
             learned,
-            *(["evaluations that can be brief"] if study.fidelity is not None else []),
         ]
         otherwise = ", ".join(known) + wish
         return [
