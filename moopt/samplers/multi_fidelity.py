@@ -58,8 +58,8 @@ class MultiFidelitySampler:
     """Between the levels of fidelity."""
 
     brief_share: float = 0.3
-    """Share of the cost that goes to brief evaluations, which tell where the front is. The rest
-    makes it: the next point of a front that is soon beaten is not worth its cost."""
+    """Share of the cost that goes to beginning candidates briefly, which tells where the front is.
+    The rest makes it: the next point of a front that is soon beaten is not worth its cost."""
 
     surrogate: str | None = None
     """Name of the kernel of every outcome. None: chosen for each by how well it predicts."""
@@ -228,7 +228,7 @@ def _new(study: Study, trials: Sequence[Trial], level: float, seed: int) -> Cand
 
 
 def _spent(fidelity: Fidelity, trials: Sequence[Trial]) -> tuple[float, float]:
-    """Return what was spent on trials below the highest fidelity, and on all."""
+    """Return what was spent on beginning candidates below the highest fidelity, and on all."""
     reached = {trial.number: trial.fidelity or fidelity.high for trial in trials}
     brief = total = 0.0
     for trial in trials:
@@ -236,7 +236,8 @@ def _spent(fidelity: Fidelity, trials: Sequence[Trial]) -> tuple[float, float]:
             after = 0.0 if trial.continues is None else reached.get(trial.continues, 0.0)
             cost = fidelity.cost(reached[trial.number], after=after)
             total += cost
-            brief += 0.0 if _is_whole(trial, fidelity) else cost
+            if trial.continues is None and not _is_whole(trial, fidelity):
+                brief += cost
     return brief, total
 
 
