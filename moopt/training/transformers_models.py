@@ -159,7 +159,8 @@ def move(model: nn.Module, device: str) -> None:
 @contextmanager
 def _readable(folder: Path) -> Iterator[None]:
     if not (folder / "config.json").is_file():
-        raise TrainingError(f"{folder} is not a model folder: it has no config.json")
+        missing = FileNotFoundError(folder / "config.json")
+        raise TrainingError(f"{folder} is not a model folder: it has no config.json") from missing
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
