@@ -12,6 +12,7 @@ from moopt.protocols import Sampler
 from moopt.samplers.history import whole_fidelity
 from moopt.samplers.registry import sampler_named
 from moopt.samplers.starting_points import next_candidates
+from moopt.study.outcomes import checked_fidelity
 from moopt.study.parameters import Parameters
 from moopt.study.study import Study
 from moopt.study.trials import (
@@ -97,8 +98,9 @@ class Optimizer:
         trial = self._running(number)
         complete = self._checked(trial, measurements)
         state = TrialState.COMPLETED
-        if fidelity is not None and fidelity != trial.fidelity:
-            state, trial = TrialState.STOPPED, replace(trial, fidelity=_on_the_way(trial, fidelity))
+        reached = None if fidelity is None else checked_fidelity(trial, float(fidelity))
+        if reached not in {None, trial.fidelity}:
+            state, trial = TrialState.STOPPED, replace(trial, fidelity=reached)
         self._end(replace(trial, state=state, measurements=complete))
         if is_settled(self._study, self._trials):
             inferred = infer_references(self._study, self._trials)
@@ -115,7 +117,7 @@ class Optimizer:
         """
         trial = self._running(number)
         complete = self._checked(trial, measurements)
-        partial = {**trial.partial, _on_the_way(trial, fidelity): complete}
+        partial = {**trial.partial, checked_fidelity(trial, float(fidelity)): complete}
         self._trials[number] = replace(trial, partial=partial)
         return self._trials[number]
 
@@ -183,17 +185,3 @@ class Optimizer:
                 f"trial {number} is {trial.state.value}; only a running trial can be told or failed"
             )
         return trial
-
-
-def _on_the_way(trial: Trial, fidelity: float) -> float:
-    """Return a fidelity that is on a trial's way to its own.
-
-    Raises:
-        EvaluationError: It is not.
-    """
-    if trial.fidelity is None or not 0 < fidelity <= trial.fidelity:
-        raise EvaluationError(
-            f"trial {trial.number} is measured at fidelities up to {trial.fidelity}, got "
-            f"{fidelity:g}"
-        )
-    return float(fidelity)

@@ -71,7 +71,7 @@ def optimize(
         stop: Says how urgently the run is to end; asked once a second while trials run elsewhere.
 
     Raises:
-        EvaluationError: The evaluator returned something other than the study asks for.
+        EvaluationError: The first trials of this run all failed by mistakes of the evaluator.
         StudyError: The store has another study of this name.
         SelectionError: There is no sampler of that name, or nothing says when to end.
     """

@@ -1,21 +1,28 @@
 """Which checkpoints of trials stay on the disk: those of the front and those that may be needed.
 
 An evaluator keeps the checkpoint of a trial as files below `checkpoint` in the trial's folder. Only
-folders of that name in the folders of trials of one study are ever deleted.
+folders of that name in the folders of trials of one study are ever deleted, by way of
+`checkpoint.deleted`.
 """
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from moopt.front.front import front_of
-from moopt.front.values import is_whole
+from moopt.front.ranking import best_first
+from moopt.front.values import is_whole, measured_trials
 from moopt.study.study import Study
-from moopt.study.trials import Trial, TrialState
+from moopt.study.trials import FailureKind, Trial, TrialState
 
 CHECKPOINT = "checkpoint"
 """Name of the folder, in that of the trial."""
+
+DELETED = "checkpoint.deleted"
+"""Its name while it is deleted."""
 
 _UNENDED = {TrialState.PROPOSED, TrialState.RUNNING}
 _MEASURED = {TrialState.COMPLETED, TrialState.STOPPED}
@@ -29,7 +36,7 @@ class Retention:
     """Holds the folders of the trials, named by their numbers."""
 
     newest: int | None
-    """Of so many trials that may be taken further the checkpoints stay, and those of the front.
+    """Of so many trials that may be taken further the checkpoints stay, and of as many whole ones.
     None: all stay."""
 
     _cleared: set[int] = field(default_factory=set)
@@ -46,23 +53,26 @@ class Retention:
                 self._cleared.add(trial.number)
                 folder = self.directory / str(trial.number) / CHECKPOINT
                 if folder.is_dir() and not folder.is_symlink():
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _delete(folder)
 
 
 def kept_checkpoints(study: Study, trials: Sequence[Trial], newest: int) -> set[int]:
     """Return the numbers of the trials whose checkpoints stay.
 
-    They are those on the front, those that have not ended, those that such a trial takes further,
-    and the newest that were measured below the fidelity that counts and that no trial has taken
-    further.
+    They are those on the front and the best ones behind it, those that have not ended or may be
+    tried again, those that such a trial takes further, and the newest that were measured below the
+    fidelity that counts and that no trial has taken further.
 
     Args:
         study: What the trials belong to.
         trials: All of them.
-        newest: How many of the last kind.
+        newest: How many of the last kind, and how many whole ones.
     """
     kept = {trial.number for trial in front_of(study, trials).trials}
-    unended = [trial for trial in trials if trial.state in _UNENDED]
+    whole = measured_trials(study, trials)
+    ranked = list(chain.from_iterable(best_first(study, whole)))
+    kept.update(whole[place].number for place in ranked[:newest])
+    unended = [trial for trial in trials if trial.state in _UNENDED or _may_be_retried(trial)]
     kept.update(trial.number for trial in unended)
     kept.update(trial.continues for trial in unended if trial.continues is not None)
     taken = {trial.continues for trial in trials if trial.state is not TrialState.CANCELLED}
@@ -73,3 +83,15 @@ def kept_checkpoints(study: Study, trials: Sequence[Trial], newest: int) -> set[
     ]
     kept.update(sorted(open_ended)[max(0, len(open_ended) - newest) :])
     return kept
+
+
+def _delete(folder: Path) -> None:
+    """Delete a checkpoint so that nobody finds a part of it."""
+    doomed = folder.with_name(DELETED)
+    shutil.rmtree(doomed, ignore_errors=True)
+    with suppress(OSError):
+        shutil.rmtree(folder.rename(doomed), ignore_errors=True)
+
+
+def _may_be_retried(trial: Trial) -> bool:
+    return trial.failure is not None and trial.failure.kind is not FailureKind.CANDIDATE

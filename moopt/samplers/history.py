@@ -40,7 +40,9 @@ def whole_fidelity(study: Study) -> float | None:
     return None if study.fidelity is None else study.fidelity.high
 
 
-def starting_points(study: Study, trials: Sequence[Trial], count: int) -> list[Candidate]:
+def starting_points(
+    study: Study, trials: Sequence[Trial], count: int, fidelity: float | None
+) -> list[Candidate]:
     """Return the next of the study's own starting points that have not been tried."""
     if not study.start_with:
         return []
@@ -49,13 +51,5 @@ def starting_points(study: Study, trials: Sequence[Trial], count: int) -> list[C
     for point in study.start_with:
         if key(point) not in seen and len(candidates) < count:
             seen.add(key(point))
-            candidates.append(
-                Candidate(point, fidelity=_first_fidelity(study), sampler="start_with")
-            )
+            candidates.append(Candidate(point, fidelity=fidelity, sampler="start_with"))
     return candidates
-
-
-def _first_fidelity(study: Study) -> float | None:
-    if study.fidelity is not None and study.fidelity.unbiased:
-        return study.fidelity.low
-    return whole_fidelity(study)

@@ -28,9 +28,18 @@ class Lineage:
 
     @property
     def paused(self) -> Trial | None:
-        """The trial that can be taken further. None: one runs, failed, or was never measured."""
+        """The trial that can be taken further.
+
+        None: one runs, failed, was never measured, or came no further than the one before it. With
+        the same seed it would not the next time either.
+        """
         if not all(_is_measured(trial) for trial in self.trials):
             return None
+        came_to = {trial.number: trial.fidelity or 0.0 for trial in self.trials}
+        for trial in self.trials:
+            before = came_to.get(-1 if trial.continues is None else trial.continues)
+            if before is not None and (trial.fidelity or 0.0) <= before:
+                return None
         return max(self.trials, key=lambda trial: (trial.fidelity or 0.0, trial.number))
 
     @property

@@ -98,19 +98,19 @@ class MultiFidelitySampler:
         if initial is None:
             initial = initial_trials(study)
         levels = fidelity.levels(self.factor)
+        paused = [each.paused for each in families]
+        waiting = [each for each in paused if each is not None and not _is_whole(each, fidelity)]
+        begun = _new(study, trials, levels[0], seed)
         if len(families) < initial:
-            return _new(study, trials, levels[0], seed)
+            return begun or _best(study, waiting, fidelity)
         space, encoding = SpaceEncoding.of(study), FidelityEncoding.of(study, fidelity)
         measured = [each for family in families for each in family.compared(study, levels)]
         data = encoding.training_data(study, trials, measured)
         if min(int(data.measured(column).sum()) for column in range(len(data.names))) < 3:
-            return _new(study, trials, levels[0], seed)
-        paused = [each.paused for each in families]
-        waiting = [each for each in paused if each is not None and not _is_whole(each, fidelity)]
+            return begun or _best(study, waiting, fidelity)
         whole = sum(each.failed_at is None and _reaches(each, fidelity) for each in families)
         if whole < FIRST_WHOLE and waiting:
-            best = next(chain.from_iterable(best_first(study, waiting)))
-            return promoted(waiting[best], fidelity.high, NAME)
+            return _best(study, waiting, fidelity)
         with reproducible(seed * 1_000_003 + len(trials), self.threads):
             stated = FidelityCost(fidelity)
             cost = learned_cost(space, fidelity, trials) if self.learn_cost else stated
@@ -222,6 +222,14 @@ def _direct(
     return rates
 
 
+def _best(study: Study, waiting: Sequence[Trial], fidelity: Fidelity) -> Candidate | None:
+    """Return the best paused trial, taken to its end."""
+    if not waiting:
+        return None
+    best = next(chain.from_iterable(best_first(study, waiting)))
+    return promoted(waiting[best], fidelity.high, NAME)
+
+
 def _new(study: Study, trials: Sequence[Trial], level: float, seed: int) -> Candidate | None:
     found = QuasiRandomSampler().propose(study, trials, 1, seed)
     return replace(found[0], fidelity=level) if found else None
@@ -234,7 +242,7 @@ def _spent(fidelity: Fidelity, trials: Sequence[Trial]) -> tuple[float, float]:
     for trial in trials:
         if trial.state is not TrialState.CANCELLED:
             after = 0.0 if trial.continues is None else reached.get(trial.continues, 0.0)
-            cost = fidelity.cost(reached[trial.number], after=after)
+            cost = fidelity.cost(trial.fidelity or fidelity.high, after=after)
             total += cost
             if trial.continues is None and not _is_whole(trial, fidelity):
                 brief += cost

@@ -50,6 +50,10 @@ class RacingSampler:
     new: BayesianSampler = field(default_factory=BayesianSampler)
     """Proposes what is begun."""
 
+    def first_fidelity(self, study: Study) -> float:
+        """Return the lowest fidelity: starting points race as all others do."""
+        return fidelity_of(study, NAME).low
+
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
     ) -> list[Candidate]:
@@ -85,7 +89,10 @@ class RacingSampler:
             if best is not None:
                 return promoted(best, fidelity.high, NAME)
         found = self.new.propose(study, trials, 1, seed)
-        return replace(found[0], fidelity=fidelity.low) if found else None
+        if found:
+            return replace(found[0], fidelity=fidelity.low)
+        best = self._most_promising(study, fidelity, trials, seed)
+        return None if best is None else promoted(best, fidelity.high, NAME)
 
     def _is_ending(self, fidelity: Fidelity, trials: Sequence[Trial]) -> bool:
         if self.budget is None:

@@ -52,9 +52,9 @@ def add(
     """Give a candidate the next number, and start it where there is a driver.
 
     Raises:
-        StateError: The next number is not the expected one, or the trial that the candidate takes
-            further is not one of its parameters at a lower fidelity.
-        SelectionError: There is no such trial to take further.
+        StateError: The next number is not the expected one.
+        SelectionError: The trial that the candidate takes further is not there, or is not one of
+            its parameters at a lower fidelity.
     """
     highest = turn.session.scalar(
         select(func.max(TrialRow.number)).where(TrialRow.study_id == turn.study_id)
@@ -85,7 +85,7 @@ def _continued(turn: Turn, name: str, number: int, row: TrialRow) -> TrialRow:
         raise unknown_trial(name, number)
     same = json_text(earlier.parameters) == json_text(row.parameters)
     if not same or (earlier.fidelity or math.inf) >= (row.fidelity or 0.0):
-        raise StateError(
+        raise SelectionError(
             f"trial {number} of study {name!r} is taken further with its own parameters to a "
             f"higher fidelity: it has {earlier.parameters} at {earlier.fidelity}, got "
             f"{row.parameters} at {row.fidelity}"

@@ -19,7 +19,9 @@ def cost_of(study: Study, trial: Trial, trials: Sequence[Trial]) -> float:
     if study.fidelity is None or trial.fidelity is None:
         return 1.0
     earlier = None if trial.continues is None else trials[trial.continues].fidelity
-    return study.fidelity.cost(trial.fidelity, after=earlier or 0.0)
+    # What came no further than the earlier one had begun anew.
+    after = earlier if earlier is not None and earlier < trial.fidelity else 0.0
+    return study.fidelity.cost(trial.fidelity, after=after)
 
 
 def spent(study: Study, trials: Sequence[Trial], states: Collection[TrialState]) -> float:

@@ -202,9 +202,8 @@ class Fidelity:
 
     unbiased: bool = False
     """Whether a measurement at a lower fidelity estimates the same number, with a larger standard
-    error, as on a random share of the examples: then every measurement is learned from alike, and
-    starting points are measured at the lowest fidelity first. Training is not so: after one epoch a
-    model is another one."""
+    error, as on a random share of the examples: then every measurement is learned from alike.
+    Training is not so: after one epoch a model is another one."""
 
     def __post_init__(self) -> None:
         check_name("fidelity", self.name)

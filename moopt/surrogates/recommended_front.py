@@ -25,7 +25,7 @@ from moopt.front.dominance import is_nondominated
 from moopt.front.noisy_dominance import share_on_front
 from moopt.front.recommendation import Prediction, Recommendation
 from moopt.front.reference_point import infer_references
-from moopt.front.values import measured_trials
+from moopt.front.values import is_whole, measured_trials
 from moopt.study.study import Study
 from moopt.study.trials import Trial
 from moopt.surrogates.formula import Formula
@@ -50,7 +50,8 @@ def recommend(study: Study, trials: Sequence[Trial]) -> Recommendation:
 
     Args:
         study: Where it lacks references, they are inferred from the trials.
-        trials: In any state; only completed ones at the fidelity that counts are looked at.
+        trials: In any state; only completed ones at the fidelity that counts are recommended. Where
+            the study's fidelity is unbiased the others are learned from, too.
 
     Raises:
         SurrogateError: Fewer than three trials have every objective, an outcome was never measured,
@@ -69,7 +70,9 @@ def recommend(study: Study, trials: Sequence[Trial]) -> Recommendation:
         posterior = _posterior(encoding, data)
     feasible = _feasible(posterior.draws, data.limits)
     objectives = slice(0, data.objective_count)
-    means, likely = posterior.means[:, objectives], feasible.mean(axis=0) >= LIKELY_FEASIBLE
+    whole = np.array([is_whole(study, trial) for trial in known])
+    means = posterior.means[:, objectives]
+    likely = whole & (feasible.mean(axis=0) >= LIKELY_FEASIBLE)
     best = np.zeros(len(known), dtype=bool)
     best[likely] = is_nondominated(means[likely])
     chances = _chances(posterior.draws[..., objectives], feasible)

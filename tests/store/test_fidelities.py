@@ -145,7 +145,7 @@ def test_only_the_same_point_is_taken_further_and_only_upwards(
 ) -> None:
     started(store, SHORT)
 
-    with pytest.raises(StateError, match="with its own parameters to a higher fidelity"):
+    with pytest.raises(SelectionError, match="with its own parameters to a higher fidelity"):
         started(store, candidate)
 
 
