@@ -58,7 +58,7 @@ held_out = evaluate.held_out
 export = evaluate.export
 
 study = Study(
-    name="lora_smollm",
+    name=scaled(small="lora_smollm", large="lora_smollm_large"),
     parameters=[
         Continuous("learning_rate", 1e-5, 1e-2, log=True),
         Integer("batch_size", 4, 16, log=True),

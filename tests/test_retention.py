@@ -37,8 +37,11 @@ def trial(
     )
 
 
-def test_of_whole_trials_those_on_the_front_stay() -> None:
-    assert kept_checkpoints(STUDY, [trial(0, 0.5), trial(1, 0.9), trial(2, 0.1)], 5) == {1}
+def test_of_whole_trials_those_on_the_front_and_the_best_stay() -> None:
+    trials = [trial(0, 0.5), trial(1, 0.9), trial(2, 0.1)]
+
+    assert kept_checkpoints(STUDY, trials, 0) == {1}
+    assert kept_checkpoints(STUDY, trials, 2) == {0, 1}
 
 
 def test_the_newest_that_may_be_taken_further_stay() -> None:
@@ -77,7 +80,7 @@ def test_only_checkpoints_are_deleted_and_only_once_they_are_not_needed(tmp_path
         (tmp_path / str(number) / CHECKPOINT).mkdir(parents=True)
         (tmp_path / str(number) / CHECKPOINT / "weights").write_text("1", encoding="utf-8")
         (tmp_path / str(number) / "log.txt").write_text("said", encoding="utf-8")
-    retention = Retention(tmp_path, newest=5)
+    retention = Retention(tmp_path, newest=1)
 
     retention.tidy(STUDY, [trial(0, 0.5)])
     assert (tmp_path / "0" / CHECKPOINT / "weights").exists()

@@ -46,6 +46,9 @@ def mean_of_all(
     weights = solved @ centred
     leverage = np.einsum("ij,ji->i", gram, solved) + 1 / chosen
     left_out = (centred - gram @ weights) / np.maximum(1 - leverage, 1e-9)
-    squares = np.append(left_out**2, np.max(left_out**2))
+    # Where all are alike, one more counts that is as far off as any score of the others.
+    others_off = (np.append(controls, control_means) - mean) ** 2
+    worst = np.max(left_out**2) or np.max(others_off, initial=0)
+    squares = np.append(left_out**2, worst)
     shift = float((control_means - controls.mean(axis=1)) @ (others @ weights))
     return mean + shift, math.sqrt(float(squares.mean()) * (1 / chosen - 1 / count))

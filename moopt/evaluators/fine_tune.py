@@ -186,20 +186,30 @@ class FineTune:
     def _finish(
         self, trained: TrainedModel, target: float, context: Context, run_name: str
     ) -> None:
-        step = self._step(trained.run, target)
-        if trained.run.done < step:
-            trained.run.train_to(step)
-        trained.run.save(context.directory, run_name)
+        run, saved = trained.run, time.monotonic()
+        last = min(self._step(run, target), run.total)
+        while run.done < last:
+            run.train_to(min(last, run.done + run.steps_per_epoch))
+            if run.done < last and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                run.save(context.directory, run_name)
+                saved = time.monotonic()
+        run.save(context.directory, run_name)
 
     def _measured(self, trained: TrainedModel, split: Split) -> Measured:
         return {name: metric(trained, split.value) for name, metric in self._metrics.items()}
 
-    def _whole(self) -> float:
-        return float(self._config.epochs if self._config.steps is None else self._config.steps)
+    def _whole(self, trial: Trial) -> float:
+        config = training_of(trial.parameters, self._config, self._mapping, trial.seed)
+        if (config.steps is None) != (self._unit == "epochs"):
+            raise EvaluationError(
+                "a parameter 'steps' needs a config with steps and unit='steps'; or search over "
+                "'epochs'"
+            )
+        return float(config.epochs if config.steps is None else config.steps)
 
     def _target(self, trial: Trial) -> float:
         """Return the fidelity to train to."""
-        whole = self._whole()
+        whole = self._whole(trial)
         if trial.fidelity is None:
             return whole
         if trial.fidelity > whole:

@@ -56,4 +56,4 @@ class ForgottenDomain:
 def _mean(losses_and_tokens: tuple[Tensor, Tensor]) -> Tensor:
     """Return the mean loss of a token of each text."""
     losses, tokens = losses_and_tokens
-    return losses / tokens
+    return losses / tokens.clamp(min=1)

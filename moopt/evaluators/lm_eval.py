@@ -34,6 +34,11 @@ SHARES = {Split.SEARCH.value: (0.0, 0.5), Split.HELD_OUT.value: (0.5, 1.0)}
 """Which documents each split has, in a random order: searched and reported are never the same."""
 
 
+BOOTSTRAPS = 100
+"""Draws for the standard errors of metrics that have no formula. lm-eval takes them of all metrics
+of a task, asked for or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class LmEvalTasks:
     """Measures `<task>_<metric>` for tasks of lm-eval, of a merge of language models."""
@@ -82,7 +87,7 @@ class LmEvalMeasures:
             EvaluationError: lm-eval gives no such metric, or no standard error of it.
         """
         places = {task: self._places(task, split) for task in self.asked.metrics}
-        results = evaluate(self.adapter, self.loaded, samples=places, bootstrap_iters=1)
+        results = evaluate(self.adapter, self.loaded, samples=places, bootstrap_iters=BOOTSTRAPS)
         if results is None:
             raise EvaluationError("lm-eval gave no results; it does so on all ranks but the first")
         return {

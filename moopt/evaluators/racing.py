@@ -223,6 +223,8 @@ def _measurements(
         mean, error = measures.summary(name, split, order[name][: len(each)], each)
         share = len(each) / len(order[name])
         if share < 1:
-            mean, error = estimates[name][0], sqrt(estimates[name][1] ** 2 + share * error**2)
+            partial = sqrt(estimates[name][1] ** 2 + share * error**2)
+            is_alike = bool(np.ptp(each) == 0)
+            mean, error = estimates[name][0], max(partial, error) if is_alike else partial
         found[name] = mean, error
     return found

@@ -79,6 +79,11 @@ class TrainingMaterial:
         texts = self.texts(TRAIN)
         if isinstance(texts, TokenizedTexts):
             return Classification(tuple(map(str, sorted(set(texts.labels)))))
+        if len(texts.classes) < 2:
+            raise EvaluationError(
+                f"the {len(texts.labels)} texts to train on are all {texts.classes[0]!r}; shuffle "
+                "the table, or take more train_texts"
+            )
         return Classification(texts.classes, pooled=self._pooled)
 
     @property
@@ -124,7 +129,7 @@ class TrainingMaterial:
             case PackagedModel():
                 return self._base.sha256
             case Path():
-                files = sorted(self._base.glob("*.safetensors"))
+                files = sorted(each for each in self._base.iterdir() if each.is_file())
                 return repr(
                     [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files]
                 )

@@ -1,8 +1,8 @@
 """Which checkpoints of trials stay on the disk: those of the front and those that may be needed.
 
 An evaluator keeps the checkpoint of a trial as files below `checkpoint` in the trial's folder. Only
-folders of that name in the folders of trials of one study are ever deleted, by way of
-`checkpoint.deleted`.
+folders of that name in the folders of trials of one study, and of the parts of repeated ones, are
+ever deleted, by way of `checkpoint.deleted`.
 """
 
 import shutil
@@ -51,15 +51,16 @@ class Retention:
         for trial in trials:
             if trial.number not in kept and trial.number not in self._cleared:
                 self._cleared.add(trial.number)
-                folder = self.directory / str(trial.number) / CHECKPOINT
-                if folder.is_dir() and not folder.is_symlink():
-                    _delete(folder)
+                own = self.directory / str(trial.number)
+                for folder in (own / CHECKPOINT, *own.glob(f"part-*/{CHECKPOINT}")):
+                    if folder.is_dir() and not folder.is_symlink():
+                        _delete(folder)
 
 
 def kept_checkpoints(study: Study, trials: Sequence[Trial], newest: int) -> set[int]:
     """Return the numbers of the trials whose checkpoints stay.
 
-    They are those on the front and the best ones behind it, those that have not ended or may be
+    They are those on the front, the best whole ones, those that have not ended or may be
     tried again, those that such a trial takes further, and the newest that were measured below the
     fidelity that counts and that no trial has taken further.
 

@@ -86,8 +86,7 @@ class Store(TrialRecord):
             driver: Who starts it at once. None: nobody, it is proposed.
 
         Raises:
-            StateError: The next number is another one, or the trial that the candidate takes
-                further is not one of its parameters at a lower fidelity.
+            StateError: The next number is another one.
             SelectionError: There is no study of that name, or no trial to take further.
         """
         cause = f"started by {driver}" if driver else changes.proposed_by(candidate)

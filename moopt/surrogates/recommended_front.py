@@ -81,8 +81,8 @@ def recommend(study: Study, trials: Sequence[Trial]) -> Recommendation:
     return Recommendation(
         study.with_references(infer_references(study, trials)),
         _by_number(known),
-        {number: _named(study, *row) for number, row in zip(numbers, predictions, strict=True)},
-        dict(zip(numbers, chances.tolist(), strict=True)),
+        dict(sorted(zip(numbers, (_named(study, *row) for row in predictions), strict=True))),
+        dict(sorted(zip(numbers, chances.tolist(), strict=True))),
         _by_number([trial for trial, is_best in zip(known, best, strict=True) if is_best]),
     )
 

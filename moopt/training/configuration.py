@@ -135,7 +135,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         momenta = (self.momentum, self.beta1 or 0.0, self.beta2 or 0.0, self.label_smoothing)
-        lengths = (self.epochs, self.batch_size, self.accumulation, self.steps or 1)
+        steps = 1 if self.steps is None else self.steps
+        lengths = (self.epochs, self.batch_size, self.accumulation, steps)
         _refuse_broken(
             self,
             {

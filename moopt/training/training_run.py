@@ -139,7 +139,8 @@ class TrainingRun(Generic[Batch]):
             folder: The trial's.
             run: What tells this run from others; see `run_checkpoint.identity`.
         """
-        frozen = {name for name, each in self.model.named_parameters() if not each.requires_grad}
+        named = self.model.named_parameters(remove_duplicate=False)  # tied ones by each name
+        frozen = {name for name, each in named if not each.requires_grad}
         state = self.model.state_dict()
         save_state(
             folder,
