@@ -70,7 +70,7 @@ study = Study(
         Integer("lora_upper_layers", 1, scaled(small=6, large=30)),
     ],
     objectives=[
-        Objective("movies_loss", Minimize, reference=5.0),  # nats a token; the base has 4.9
+        Objective("movies_loss", Minimize, reference=5.3),  # nats a token; the base has 5.2
         Objective("mail_forgotten", Minimize, reference=1.0),
         Objective("trained_parameters", Minimize, reference=1e6, noise=0.0),
     ],
