@@ -68,16 +68,23 @@ class RewardTuning:
     def _measured(
         self, trial: Trial, context: Context, split: Split
     ) -> dict[str, tuple[float, float]]:
-        prompts = self.prompts[split.value]
         model = self._model(trial, context.device)
+        prompts = self._prompts(split.value)
         answers = _answers(model, load_tokenizer(self.base), prompts, self.config.longest_answer)
         return {name: _mean(reward(prompts, answers)) for name, reward in self.rewards.items()}
 
     def _model(self, trial: Trial, device: str) -> PreTrainedModel:
         config, weights = self._split(trial.parameters, trial.seed)
         return train_on_rewards(
-            self.base, self.prompts["train"], self.rewards, weights, config, device=device
+            self.base, self._prompts("train"), self.rewards, weights, config, device=device
         )
+
+    def _prompts(self, split: str) -> Sequence[str]:
+        if split not in self.prompts:
+            raise EvaluationError(
+                f"there are no prompts for the split {split!r}, only for {list(self.prompts)}"
+            )
+        return self.prompts[split]
 
     def _split(
         self, parameters: Parameters, seed: int

@@ -81,7 +81,7 @@ def test_csv_has_a_column_for_each_part_and_each_measurement() -> None:
 
     header, first, second = lines.splitlines()
     assert header == (
-        "number,state,sampler,fidelity,parameter.rate,parameter.optimizer,parameter.momentum,"
+        "number,state,sampler,fidelity,continues,parameter.rate,parameter.optimizer,parameter.momentum,"
         "parameter.mixture.news,parameter.mixture.mail,measurement.accuracy.mean,"
         "measurement.accuracy.sem,measurement.latency.mean,measurement.latency.sem,"
         "measurement.toxicity.mean,measurement.toxicity.sem,held_out.accuracy.mean,"
@@ -89,7 +89,7 @@ def test_csv_has_a_column_for_each_part_and_each_measurement() -> None:
         "held_out.toxicity.sem,failure.kind,failure.cause,failure.message,failure.advice,"
         "started,ended"
     )
-    assert first.startswith("0,completed,sobol,,0.0001,adamw,,0.25,0.75,0.9,0.01,40.0,0.5,0.01,,")
+    assert first.startswith("0,completed,sobol,,,0.0001,adamw,,0.25,0.75,0.9,0.01,40.0,0.5,0.01,,")
     assert ',candidate,unknown,"a, b",' in second
     assert second.endswith('mend it and run again",,')
 
