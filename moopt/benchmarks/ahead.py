@@ -28,11 +28,11 @@ from moopt.samplers.starting_points import announced, next_candidates
 from moopt.study.trials import (
     Candidate,
     Failure,
-    Measurement,
     Trial,
     TrialState,
     evaluation_seed,
 )
+from moopt.study.validation import check_measurements
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -158,7 +158,7 @@ class Play:
         if isinstance(found, Failure):
             self.trials[number] = replace(ended, state=TrialState.FAILED, failure=found)
         else:
-            measured = {name: Measurement(value) for name, value in found.items()}
+            measured = check_measurements(found)
             self.trials[number] = replace(ended, state=TrialState.COMPLETED, measurements=measured)
 
 

@@ -64,7 +64,7 @@ def _crashing(
             {"f0": CRASH_REFERENCE, "f1": CRASH_REFERENCE},
         ),
         true_values,
-        best=best,
+        true_best=best,
         checkpoints=(50,),
         score=Score.SHARE,
         initial_trials=8,

@@ -124,7 +124,7 @@ def _problem(name: str, experts: int, *, accuracy: bool) -> Problem:
     return Problem(
         study,
         true_values,
-        best=hypervolume(front, reference_point(study)),
+        true_best=hypervolume(front, reference_point(study)),
         checkpoints=tuple(experts * times for times in (3, 4, 5, 8)),
         score=Score.SHARE,
         noise={name: NOISE * float(each) for name, each in zip(names, spread, strict=True)},

@@ -9,15 +9,16 @@ For a study file there is `python -m moopt.benchmarks.race FILE --budget X`.
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
 
 from moopt.benchmarks.fidelity_problem import FidelityProblem, left_behind, run_search
-from moopt.benchmarks.fidelity_problems import PROBLEMS
+from moopt.benchmarks.fidelity_problems import PROBLEMS, REPORTED
 from moopt.protocols import Sampler
 from moopt.samplers.asha import AshaSampler
 from moopt.samplers.bayesian import BayesianSampler
@@ -62,36 +63,72 @@ class Race:
     """Share of the hypervolume that these would have added."""
 
 
-def races(
-    name: str, problem: FidelityProblem, seed: int, *, evaluations: int, arms: Sequence[str]
-) -> Iterator[Race]:
-    """Run the search with whole evaluations, and yield how each of the others did against it.
+def target_of(problem: FidelityProblem, seed: int, evaluations: int) -> float:
+    """Return the hypervolume of the search with whole evaluations.
+
+    Args:
+        problem: What to search.
+        seed: Of the search.
+        evaluations: How many it has.
+    """
+    return run_search(
+        problem, BayesianSampler(), budget=float(evaluations), seed=seed
+    ).hypervolumes[-1]
+
+
+def race(
+    name: str, problem: FidelityProblem, arm: str, seed: int, *, evaluations: int, target: float
+) -> Race:
+    """Run a search until it has as much as the one with whole evaluations.
 
     Args:
         name: Of the problem.
         problem: What to search.
-        seed: Of all searches.
+        arm: A key of `ARMS`.
+        seed: Of the search.
         evaluations: How many whole ones set the target; nothing spends more.
-        arms: Keys of `ARMS`.
+        target: The hypervolume to reach.
     """
     budget = float(evaluations)
-    target = run_search(problem, BayesianSampler(), budget=budget, seed=seed).hypervolumes[-1]
-    for arm in arms:
-        run = run_search(problem, ARMS[arm](), budget=budget, seed=seed, enough=target)
-        reached = run.reached(target)
-        left = left_behind(problem, run.trials)
-        yield Race(
-            problem=name,
-            arm=arm,
-            seed=seed,
-            target=target,
-            cost=None if reached is None else reached / budget,
-            at_goal=run.at(GOAL * budget) / target,
-            trials=len(run.trials),
-            whole=sum(each.fidelity == problem.fidelity.high for each in run.trials),
-            left=left.count,
-            left_gain=left.gain,
-        )
+    run = run_search(problem, ARMS[arm](), budget=budget, seed=seed, enough=target)
+    reached = run.reached(target)
+    left = left_behind(problem, run.trials)
+    return Race(
+        problem=name,
+        arm=arm,
+        seed=seed,
+        target=target,
+        cost=None if reached is None else reached / budget,
+        at_goal=run.at(GOAL * budget) / target,
+        trials=len(run.trials),
+        whole=sum(each.fidelity == problem.fidelity.high for each in run.trials),
+        left=left.count,
+        left_gain=left.gain,
+    )
+
+
+class Targets:
+    """What searches with whole evaluations found, kept in a file: each is run once.
+
+    Args:
+        file: A line for each.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[tuple[str, int, int], float] = {}
+        for line in file.read_text().splitlines() if file.exists() else ():
+            problem, seed, evaluations, target = json.loads(line)
+            self._known[problem, seed, evaluations] = target
+
+    def of(self, name: str, seed: int, evaluations: int) -> float:
+        """Return a target, and run its search where that was not done yet."""
+        key = name, seed, evaluations
+        if key not in self._known:
+            self._known[key] = target_of(PROBLEMS[name](), seed, evaluations)
+            with self._file.open("a") as stream:
+                stream.write(json.dumps([*key, self._known[key]]) + "\n")
+        return self._known[key]
 
 
 def print_table(rows: Sequence[Race]) -> None:
@@ -120,11 +157,12 @@ def _share(cost: float) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, run the races and print their table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", default=",".join(PROBLEMS), help="names, comma between")
+    parser.add_argument("--problems", default=",".join(REPORTED), help="names, comma between")
     parser.add_argument("--arms", default=",".join(ARMS), help="names, comma between")
     parser.add_argument("--seeds", type=int, default=5, help="how many, counted from 0")
     parser.add_argument("--evaluations", type=int, default=40, help="whole ones, for the target")
     parser.add_argument("--to", type=Path, required=True, help="folder for what was measured")
+    parser.add_argument("--targets", type=Path, help="file with targets of earlier runs")
     chosen = parser.parse_args(arguments)
     chosen.to.mkdir(parents=True, exist_ok=True)
     file = chosen.to / "races.jsonl"
@@ -133,23 +171,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if file.exists()
         else []
     )
-    problems = chosen.problems.split(",")
-    for seed in range(chosen.seeds):
-        for problem in problems:
-            known = {row.arm for row in rows if (row.problem, row.seed) == (problem, seed)}
-            arms = [each for each in chosen.arms.split(",") if each not in known]
-            if not arms:
+    targets = Targets(chosen.targets or chosen.to / "targets.jsonl")
+    problems, arms = chosen.problems.split(","), [each for each in chosen.arms.split(",") if each]
+    known = {(row.problem, row.arm, row.seed) for row in rows}
+    for seed, problem in product(range(chosen.seeds), problems):
+        target = targets.of(problem, seed, chosen.evaluations)
+        for arm in arms:
+            if (problem, arm, seed) in known:
                 continue
-            made = PROBLEMS[problem]()
-            for row in races(problem, made, seed, evaluations=chosen.evaluations, arms=arms):
-                rows.append(row)
-                with file.open("a") as stream:
-                    stream.write(json.dumps(asdict(row)) + "\n")
-                OUT.print(
-                    f"{row.problem} {row.arm} seed {row.seed}: "
-                    f"{'not reached' if row.cost is None else f'{row.cost:.0%} of the cost'}, "
-                    f"{row.trials} trials, {row.left} left behind worth {row.left_gain:.2%}"
-                )
+            row = race(
+                problem,
+                PROBLEMS[problem](),
+                arm,
+                seed,
+                evaluations=chosen.evaluations,
+                target=target,
+            )
+            rows.append(row)
+            with file.open("a") as stream:
+                stream.write(json.dumps(asdict(row)) + "\n")
+            OUT.print(
+                f"{row.problem} {row.arm} seed {row.seed}: "
+                f"{'not reached' if row.cost is None else f'{row.cost:.0%} of the cost'}, "
+                f"{row.trials} trials, {row.left} left behind worth {row.left_gain:.2%}"
+            )
     print_table([row for row in rows if row.problem in problems])
 
 

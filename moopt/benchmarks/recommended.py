@@ -52,7 +52,7 @@ def shares(problem: Problem, run: Run) -> Shares:
     return Shares(
         _kept(problem, optimizer.front().trials),
         _kept(problem, optimizer.recommended_front().front),
-        run.hypervolumes[-1] / problem.best,
+        run.hypervolumes[-1] / problem.best_hypervolume,
     )
 
 
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _kept(problem: Problem, trials: Sequence[Trial]) -> float:
     """Return what the true values of trials dominate, as a share of the best."""
     reached = problem.hypervolumes([trial.parameters for trial in trials])
-    return reached[-1] / problem.best if reached else 0.0
+    return reached[-1] / problem.best_hypervolume if reached else 0.0
 
 
 def _print_row(title: str, row: Shares) -> None:

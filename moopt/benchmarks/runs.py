@@ -1,11 +1,11 @@
 """One search on one problem with one seed: made, written to a file, read again."""
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from moopt.benchmarks.one_thread import one_thread
+from moopt.benchmarks.peers import cpu_seconds
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.searches import search_named
 from moopt.study.parameters import Parameters
@@ -41,11 +41,11 @@ def search_run(problem: Problem, search: str, seed: int, trials: int) -> Run:
     with one_thread(seed):
         searching = search_named(search, problem.study, seed, initial_trials=problem.initial_trials)
         for number in range(trials):
-            start = time.process_time()
+            start = cpu_seconds(searching)
             parameters = searching.ask()
-            seconds.append(time.process_time() - start)
+            seconds.append(cpu_seconds(searching) - start)
             outcome = problem.measure(parameters, evaluation_seed(seed, number))
-            searching.tell(outcome)
+            searching.tell(number, outcome)
             points.append(parameters)
             failed.append(isinstance(outcome, Failure))
     return Run(

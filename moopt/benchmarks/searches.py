@@ -7,8 +7,10 @@ it.
 
 from typing import final
 
+from moopt.benchmarks.peer_outcomes import Proposals
 from moopt.benchmarks.peers import PEERS, Search, peer_named
 from moopt.benchmarks.problem import Found
+from moopt.errors import SelectionError
 from moopt.optimizer import Optimizer
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
@@ -25,20 +27,31 @@ class SamplerSearch:
     def __init__(self, study: Study, sampler: Sampler, seed: int) -> None:
         """Start with no trials."""
         self._optimizer = Optimizer(study, sampler, seed)
+        self._proposals: Proposals[int] = Proposals()
 
     def attach(self, parameters: Parameters, outcome: Found) -> None:
         """Learn from a trial that somebody else proposed."""
-        self._optimizer.attach(parameters)
-        self.tell(outcome)
+        self._end(self._optimizer.attach(parameters).number, outcome)
 
     def ask(self) -> Parameters:
-        """Propose a trial."""
-        (trial,) = self._optimizer.ask()
-        return trial.parameters
+        """Propose a trial.
 
-    def tell(self, outcome: Found) -> None:
-        """Learn what came of the trial proposed last."""
-        number = len(self._optimizer.trials) - 1
+        Raises:
+            SelectionError: Nothing is left to propose.
+        """
+        proposed = self._optimizer.ask()
+        if not proposed:
+            raise SelectionError(
+                f"nothing is left to propose in study {self._optimizer.study.name!r} after "
+                f"{len(self._optimizer.trials)} trials; end the run"
+            )
+        return self._proposals.add(proposed[0].parameters, proposed[0].number)
+
+    def tell(self, number: int, outcome: Found) -> None:
+        """Learn what came of a trial, by how many were asked for before it."""
+        self._end(self._proposals.take(number)[1], outcome)
+
+    def _end(self, number: int, outcome: Found) -> None:
         if isinstance(outcome, Failure):
             self._optimizer.fail(number, outcome.message)
         else:
@@ -57,7 +70,7 @@ def search_named(
         initial_trials: Before its first model. None: as many as it takes by itself.
 
     Raises:
-        SelectionError: There is none of that name.
+        SelectionError: There is none of that name, or it cannot search the study.
         MissingDependencyError: A peer is not installed.
     """
     if name in PEERS:

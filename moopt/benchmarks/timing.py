@@ -4,7 +4,6 @@ The search learns half of its trials from a Sobol sequence and half near the tru
 late in a run; then it proposes trials and learns from them, as a run does.
 """
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from moopt.benchmarks.one_thread import one_thread
+from moopt.benchmarks.peers import Apart, cpu_seconds
 from moopt.benchmarks.searches import search_named
 from moopt.benchmarks.synthetic import dtlz2
 from moopt.study.parameters import Parameters
@@ -64,12 +64,13 @@ def timing(case: Case, seed: int = 0) -> Timing:
         search = search_named(case.search, problem.study, seed, initial_trials=1)
         for number, point in enumerate(known_points(case.objectives, case.trials, seed)):
             search.attach(point, problem.measure(point, number))
-        for number in range(case.trials, case.trials + 1 + case.calls):
-            start = time.process_time()
+        for number in range(1 + case.calls):
+            start = cpu_seconds(search)
             point = search.ask()
-            seconds.append(time.process_time() - start)
-            search.tell(problem.measure(point, number))
-    return Timing(seconds[0], median(seconds[1:]), _peak_mib())
+            seconds.append(cpu_seconds(search) - start)
+            search.tell(number, problem.measure(point, case.trials + number))
+        apart = search.peak_mib if isinstance(search, Apart) else None
+    return Timing(seconds[0], median(seconds[1:]), _peak_mib() if apart is None else apart)
 
 
 def known_points(objectives: int, count: int, seed: int = 0) -> list[Parameters]:

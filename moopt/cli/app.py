@@ -7,7 +7,7 @@ although `run` needs torch.
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Annotated
 
@@ -15,7 +15,13 @@ import typer
 
 import moopt
 from moopt.cli.errors import NothingFoundError
-from moopt.errors import MergeError, MooptError, SurrogateError, TrainingError
+from moopt.errors import (
+    MergeError,
+    MissingDependencyError,
+    MooptError,
+    SurrogateError,
+    TrainingError,
+)
 
 COMMANDS = {
     "run": "Search: propose, train or merge, measure, until the trials are done.",
@@ -23,17 +29,24 @@ COMMANDS = {
     "front": "Show the front: the trials that no other trial beats.",
     "pick": "Choose one trial of the front.",
     "export": "Write the model of one trial to a folder, with a model card.",
+    "export-ax": "Write the study and its trials for Ax, as a JSON file.",
+    "import-ax": "Enter an experiment of Ax into the store, as a study.",
     "merge": "Merge models by a recipe, without a search.",
-    "report": "Write one HTML file with figures and tables that opens offline.",
+    "report": "Write one file with figures and tables: HTML that opens offline, PDF or PNG.",
+    "compare": "Compare studies, or the samplers of one, on one HTML page.",
+    "dashboard": "Show studies in a browser while they run.",
     "trials": "List the trials, or what happened to them.",
     "retry": "Put failed trials back, to be done again.",
     "stop": "End the runs of a study from another terminal.",
     "store": "Check a store, bring it up to date, copy it.",
-    "benchmark": "Measure how fast moopt is on this machine.",
+    "benchmark": "Race searches on problems with known fronts, or time merges.",
     "studies": "List the study files in ./studies and the studies in the store.",
 }
 """What each command is for. Its function, or its own commands, have its name and lie in a module
-of its name."""
+of its name, with _ for -."""
+
+EXTRAS = {"export-ax": "ax", "import-ax": "ax"}
+"""Which extra of moopt a command needs."""
 
 OVERVIEW = """Find the front of a training or merging study, and take a model from it.
 
@@ -83,7 +96,7 @@ def command_line(asked: str | None) -> typer.Typer:
     app.callback()(_options)
     for name, summary in COMMANDS.items():
         if name == asked:
-            found = getattr(importlib.import_module(f"moopt.cli.{name}"), name)
+            found = _command(name)
             if isinstance(found, typer.Typer):
                 app.add_typer(found, name=name)
             else:
@@ -91,6 +104,23 @@ def command_line(asked: str | None) -> typer.Typer:
         else:
             app.command(name, help=summary)(_elsewhere)
     return app
+
+
+def _command(name: str) -> Callable[..., object] | typer.Typer:
+    """Return the function of a command, or the commands that it has of its own."""
+    place = name.replace("-", "_")
+    try:
+        found: Callable[..., object] | typer.Typer = getattr(
+            importlib.import_module(f"moopt.cli.{place}"), place
+        )
+    except ModuleNotFoundError as error:
+        if name not in EXTRAS or (error.name or "moopt").startswith("moopt"):
+            raise
+        raise MissingDependencyError(
+            f"`moopt {name}` needs the package {error.name}, which is not installed; "
+            f"pip install 'moopt[{EXTRAS[name]}]'"
+        ) from error
+    return found
 
 
 def _options(

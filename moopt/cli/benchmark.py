@@ -1,165 +1,117 @@
-"""`moopt benchmark`: how fast moopt is on this machine."""
+"""`moopt benchmark`: race searches against each other, and time merges."""
 
-import enum
+import os
+from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
-from moopt.benchmarks.merge_cases import CASES
-from moopt.benchmarks.merge_models import BASES
-from moopt.benchmarks.mergekit_peer import find_mergekit
-from moopt.benchmarks.merging import DEFAULT_MODELS, MergeTimes, chosen_cases, merge_times
-from moopt.benchmarks.stopwatch import Stopwatch
-from moopt.cli.display import console, print_json, print_table
-from moopt.cli.options import PointFormat
-from moopt.errors import MissingDependencyError, SelectionError
-from moopt.reports.tables import Json, Table
+from moopt.benchmarks.contest.matches import Rules, Run
+from moopt.benchmarks.contest.page import contest_page
+from moopt.benchmarks.contest.programme import facts_of, problems_named
+from moopt.benchmarks.contest.schedule import matches, race
+from moopt.benchmarks.contest.standings import results
+from moopt.benchmarks.contest.tables import price_table, rank_table, savings_table, verdict_text
+from moopt.benchmarks.peers import PEERS
+from moopt.cli.benchmark_merging import merging
+from moopt.cli.display import print_table, print_text, print_title
+from moopt.cli.errors import NothingFoundError
+from moopt.errors import SelectionError
+
+CHECKPOINTS = (20, 40, 80, 160)
+"""Numbers of trials after which searches are compared, and the last one of all."""
+
+PLACES = (50, 100, 200)
+"""Numbers of known trials at which proposals are timed."""
+
+PAGE = "benchmark.html"
+
+benchmark = typer.Typer(
+    help="Race searches against each other on problems with known fronts, or time merges.",
+    invoke_without_command=True,
+)
+benchmark.command()(merging)
 
 
-class Subject(enum.StrEnum):
-    """What is measured."""
-
-    MERGING = "merging"
-
-
-def benchmark(
-    subject: Annotated[
-        Subject,
-        typer.Argument(
-            help="What to measure. merging: milliseconds from coefficients to a merged model."
-        ),
-    ],
+@benchmark.callback()
+def searches(
+    context: typer.Context,
     *,
-    models: Annotated[
-        str | None,
+    problems: Annotated[
+        str,
         typer.Option(
-            metavar="NAMES",
-            help=f"Of {', '.join(BASES)}, or folders with weights, comma between. Without it: "
-            "minilm,smollm2_135m, on a GPU qwen2_1_5b.",
-            show_default=False,
+            metavar="NAMES", help="Problems, families, `reported` or `development`; comma between."
         ),
-    ] = None,
-    methods: Annotated[
+    ] = "reported",
+    samplers: Annotated[
         str,
         typer.Option(
             metavar="NAMES",
-            help=f"Of {', '.join(CASES)}, comma between. Without it: all.",
+            help=f"Samplers, and of the peers {', '.join(PEERS)}; comma between. The first one is "
+            "compared with the best of the others.",
+        ),
+    ] = "auto,random,sobol,optuna-tpe,optuna-nsga2,optuna-gp",
+    seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 5,
+    first_seed: Annotated[int, typer.Option(min=0, help="Where they are counted from.")] = 0,
+    trials: Annotated[int, typer.Option(min=1, help="Of each search on each problem.")] = 80,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Trials that run at once, on a clock that nobody waits for.")
+    ] = 1,
+    seconds: Annotated[
+        float,
+        typer.Option(min=0.0, help="Processor time of all proposals of a search on a problem."),
+    ] = 300.0,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Searches that are run at once. Without it: one for each core."),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder that keeps the runs: what is there is not run again.",
             show_default=False,
         ),
-    ] = ",".join(CASES),
-    repeats: Annotated[
-        int, typer.Option(min=1, help="Candidates of each method that count, twice.")
-    ] = 10,
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="Where the model is: cpu, cuda or cuda:1.")
-    ] = "cpu",
-    format_: Annotated[
-        PointFormat, typer.Option("--format", help="For reading, or for programs: json.")
-    ] = PointFormat.TABLE,
+    ] = None,
 ) -> None:
-    """Measure how long a candidate takes, against the speed of memory and against mergekit.
+    """Race searches: equal budgets, seeds interleaved, one process with one thread for each run.
 
-    The bound is the time that a copy of (experts + 2) models takes. mergekit is measured where
-    `make .venv-mergekit/ready` has installed it.
-
-    Example: moopt benchmark merging --models minilm --format json
+    Example: moopt benchmark --problems zdt2,dtlz7 --samplers auto,optuna-tpe --to bench
     """
-    match subject:
-        case Subject.MERGING:
-            _merging(models, methods, repeats, _device(device), format_)
+    if context.invoked_subcommand is not None:
+        return
+    if to is None:
+        raise SelectionError("--to is missing: the folder that keeps the runs, such as --to bench")
+    names = list(dict.fromkeys(samplers.split(",")))
+    chosen = problems_named(problems.split(","))
+    count = processes or len(os.sched_getaffinity(0))
+    runs = race(
+        matches(chosen, names, range(first_seed, first_seed + seeds), workers),
+        to,
+        Rules(trials, seconds, count),
+        lambda said: typer.echo(said, err=True),
+    )
+    if not runs:
+        raise NothingFoundError("none of the searches takes any of the problems")
+    _show(runs, names, trials, to / PAGE)
 
 
-def times_to_json(times: MergeTimes) -> Json:
-    """Return what was measured as a JSON object. Times on a GPU are not CPU times."""
-    unit = "cpu_ms" if times.device.type == "cpu" else "ms"
-    past_caches = times.bytes_per_second_past_caches
-    return {
-        "device": str(times.device),
-        "copy_gb_per_s": times.bytes_per_second / 1e9,
-        "copy_past_caches_gb_per_s": None if past_caches is None else past_caches / 1e9,
-        "rows": [
-            {
-                "model": row.model,
-                "method": row.method,
-                "experts": row.experts,
-                unit: 1e3 * row.seconds,
-                "ratio_to_bound": times.ratio_to_bound(row),
-                "mergekit_cpu_ratio": row.mergekit_ratio,
-                f"first_{unit}": 1e3 * row.first_seconds,
-            }
-            for row in times.rows
-        ],
-    }
-
-
-def times_table(times: MergeTimes) -> Table:
-    """Return what was measured as a table."""
-    unit = "CPU ms" if times.device.type == "cpu" else "ms"
-    return Table(
+def _show(runs: list[Run], names: list[str], trials: int, page: Path) -> None:
+    found = results(runs, {run.match.problem: facts_of(run.match.problem) for run in runs})
+    ours, *peers = names
+    checkpoints = [each for each in CHECKPOINTS if each < trials] + [trials]
+    for title, table in (
+        ("Mean ranks", rank_table(found, trials)),
         (
-            "model",
-            "method",
-            "experts",
-            unit,
-            "ratio to bound",
-            "mergekit / moopt",
-            f"first {unit}",
+            f"What the best peer has after {trials} trials",
+            savings_table(found, ours, peers, trials),
         ),
-        tuple(
-            (
-                row.model,
-                row.method,
-                str(row.experts),
-                f"{1e3 * row.seconds:.2f}",
-                f"{times.ratio_to_bound(row):.2f}",
-                "" if row.mergekit_ratio is None else f"{row.mergekit_ratio:.0f}",
-                f"{1e3 * row.first_seconds:.0f}",
-            )
-            for row in times.rows
-        ),
-    )
-
-
-def _merging(
-    models: str | None, methods: str, repeats: int, device: torch.device, format_: PointFormat
-) -> None:
-    mergekit = None
-    if device.type == "cpu":
-        try:
-            mergekit = find_mergekit()
-        except MissingDependencyError as error:
-            typer.echo(f"not compared: {error}", err=True)
-    times = merge_times(
-        DEFAULT_MODELS[device.type] if models is None else models.split(","),
-        chosen_cases(methods.split(",")),
-        Stopwatch(device),
-        repeats=repeats,
-        mergekit=mergekit,
-        report=lambda said: typer.echo(said, err=True),
-    )
-    match format_:
-        case PointFormat.JSON:
-            print_json(times_to_json(times))
-        case PointFormat.TABLE:
-            print_table(times_table(times))
-            console().print(_speeds(times))
-
-
-def _speeds(times: MergeTimes) -> str:
-    speed = f"\n{times.device} copies {times.bytes_per_second / 1e9:.1f} GB/s"
-    if times.bytes_per_second_past_caches is None:
-        return speed
-    return f"{speed}, past the caches {times.bytes_per_second_past_caches / 1e9:.1f} GB/s"
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in DEFAULT_MODELS:
-        raise SelectionError(f"--device is cpu, cuda or cuda:1, got {name!r}")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SelectionError(f"--device {name}: PyTorch finds no GPU here; measure on the cpu")
-    return device
+        ("What proposals cost", price_table(runs, PLACES)),
+    ):
+        print_title(title)
+        print_table(table)
+        print_text("\n")
+    print_text(verdict_text(found, ours, peers, trials) + "\n")
+    text = contest_page(found, runs, ours=ours, peers=peers, checkpoints=checkpoints, places=PLACES)
+    page.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {page}", err=True)

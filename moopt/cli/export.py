@@ -15,14 +15,20 @@ from moopt.cli.options import (
     TrialOption,
     WhereOption,
 )
-from moopt.cli.run import artifacts
 from moopt.cli.selectors import Selector, choose
-from moopt.cli.sources import existing_store, question_of, stored_study, study_file
+from moopt.cli.sources import (
+    StoredStudy,
+    artifacts,
+    existing_store,
+    named_study,
+    named_study_file,
+    study_file,
+)
 from moopt.cli.target_folder import appearing, check_new_or_empty
 from moopt.errors import EvaluationError, MooptError, SelectionError
 from moopt.export.model_card import Origin, write_model_card
 from moopt.front.front import front_of
-from moopt.study.loading import StudyFile
+from moopt.study.loading import StudyFile, question_of
 
 
 def export(
@@ -51,7 +57,34 @@ def export(
     check_new_or_empty(to)
     with existing_store(store) as opened:
         file = study_file(study, opened)
-        stored = stored_study(file.study.name, opened)
+        stored = named_study(file.study.name, opened)
+    _export(file, stored, selector, to=to, source=study, own=artifacts(store))
+
+
+def export_named(study: str, *, to: Path, trial: int, store: str) -> None:
+    """Write the model of one trial to a folder, asked for by somebody who may not choose files.
+
+    Args:
+        study: A name in the store, never a file: nothing but that study's own file is run.
+        to: The folder; new or empty.
+        trial: Its number.
+        store: The store.
+
+    Raises:
+        SelectionError: There is no such study or trial, or it leaves no model.
+        EvaluationError: The study's `export` failed.
+    """
+    check_new_or_empty(to)
+    with existing_store(store) as opened:
+        file = named_study_file(study, opened)
+        stored = named_study(study, opened)
+    _export(file, stored, Selector(trial=trial), to=to, source=study, own=artifacts(store))
+
+
+def _export(
+    file: StudyFile, stored: StoredStudy, selector: Selector, *, to: Path, source: str, own: Path
+) -> None:
+    """Write the selected trial's model; `own` has what trials of all studies left behind."""
     chosen = choose(stored.study, stored.trials, selector)
     front = front_of(stored.study, stored.trials)
     on_front = any(each.number == chosen.number for each in front.trials)
@@ -59,10 +92,10 @@ def export(
         stored.study,
         chosen,
         question=question_of(file.path),
-        source=study,
+        source=source,
         front_size=len(front.trials) if on_front else None,
     )
-    _write(file, origin, to, artifacts(store) / file.study.name / str(chosen.number))
+    _write(file, origin, to, own / file.study.name / str(chosen.number))
     typer.echo(f"wrote trial {chosen.number} to {to}", err=True)
 
 

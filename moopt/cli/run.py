@@ -35,7 +35,7 @@ from moopt.cli.run_options import (
     WorkersOption,
 )
 from moopt.cli.sizes import size_in_bytes
-from moopt.cli.sources import sqlite_file, study_file
+from moopt.cli.sources import artifacts, study_file
 from moopt.errors import MooptError, SelectionError, StudyError
 from moopt.executors.devices import available_gpus, usable_cores
 from moopt.executors.in_process import InProcessExecutor
@@ -54,7 +54,6 @@ USUAL_CHECKPOINTS = 20
 MOST_WORKERS = 4
 """Without GPUs: each worker holds models of its own, so memory runs out before cores do."""
 
-ARTIFACTS = "moopt-artifacts"
 STOPPED = {Ended.INTERRUPTED: 130, Ended.TERMINATED: 143}
 """Exit status: 128 and the number of the signal, as shells have it."""
 
@@ -233,12 +232,6 @@ class Place:
             memory_limit=self.memory_bytes,
             lease=self.lease,
         )
-
-
-def artifacts(store: str) -> Path:
-    """Return the folder for what trials leave behind: beside a SQLite store, else here."""
-    file = sqlite_file(store)
-    return (file.parent if file else Path()) / ARTIFACTS
 
 
 def prepare(file: StudyFile, shown: Observer) -> None:

@@ -135,7 +135,8 @@ SamplerOption = Annotated[
     typer.Option(
         "--sampler",
         metavar="NAME",
-        help="Who proposes: auto, bayesian, sobol, random, nsga2, nsga3, tpe or optuna:CLASS.",
+        help="Who proposes: auto, bayesian, sobol, random, nsga2, nsga3, tpe or optuna:CLASS; in "
+        "studies with a fidelity also multi_fidelity, asha or racing.",
     ),
 ]
 

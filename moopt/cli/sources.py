@@ -1,7 +1,6 @@
 """From what was typed to a study and its trials: study files, names in the store, stores."""
 
-import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from moopt.errors import SelectionError, StoreError
@@ -12,6 +11,7 @@ from moopt.study.study import Study
 from moopt.study.trials import Trial
 
 SQLITE = "sqlite:///"
+ARTIFACTS = "moopt-artifacts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ def sqlite_file(store: str) -> Path | None:
     if "://" not in store:
         return Path(store).expanduser()
     return Path(store.removeprefix(SQLITE)) if store.startswith(SQLITE) else None
+
+
+def artifacts(store: str) -> Path:
+    """Return the folder for what trials leave behind: beside a SQLite store, else here."""
+    file = sqlite_file(store)
+    return (file.parent if file else Path()) / ARTIFACTS
 
 
 def holds_store(store: str) -> bool:
@@ -65,18 +71,25 @@ def study_file(text: str, store: Store) -> StudyFile:
     Raises:
         SelectionError: The store knows no such study, or not from which file it came.
     """
-    if is_file(text):
-        return load_study_file(Path(text))
-    _check_known(text, store)
-    path = store.path(text)
+    return load_study_file(Path(text)) if is_file(text) else named_study_file(text, store)
+
+
+def named_study_file(name: str, store: Store) -> StudyFile:
+    """Load the file of a study that the store knows; the name is never taken for a file.
+
+    Raises:
+        SelectionError: The store knows no such study, or not from which file it came.
+    """
+    _check_known(name, store)
+    path = store.path(name)
     if path is None:
         raise SelectionError(
-            f"study {text!r} was not made from a study file; give the path of one instead"
+            f"study {name!r} was not made from a study file; give the path of one instead"
         )
     file = load_study_file(path)
-    if file.study.name != text:
+    if file.study.name != name:
         raise SelectionError(
-            f"{path} was to define study {text!r} and defines {file.study.name!r}; if the study "
+            f"{path} was to define study {name!r} and defines {file.study.name!r}; if the study "
             f"has several sizes, name the one that is meant with {SCALE_VARIABLE} or --scale"
         )
     return file
@@ -89,24 +102,20 @@ def stored_study(text: str, store: Store) -> StoredStudy:
         SelectionError: The store knows no such study.
     """
     if not is_file(text):
-        _check_known(text, store)
-        name, path = text, store.path(text)
-    else:
-        file = load_study_file(Path(text))
-        name, path = file.study.name, file.path
-        _check_known(name, store)
-    return StoredStudy(store.study(name), store.trials(name), path, tuple(store.inferred(name)))
+        return named_study(text, store)
+    file = load_study_file(Path(text))
+    return replace(named_study(file.study.name, store), path=file.path)
 
 
-def question_of(path: Path | None) -> str:
-    """Return what a study file asks, the first paragraph of its docstring, without running it."""
-    if path is None or not path.is_file():
-        return ""
-    try:
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    except (SyntaxError, UnicodeDecodeError):
-        return ""
-    return " ".join((text or "").split("\n\n")[0].split())
+def named_study(name: str, store: Store) -> StoredStudy:
+    """Return a study that the store knows; the name is never taken for a file.
+
+    Raises:
+        SelectionError: The store knows no such study.
+    """
+    _check_known(name, store)
+    inferred = tuple(store.inferred(name))
+    return StoredStudy(store.study(name), store.trials(name), store.path(name), inferred)
 
 
 def _check_known(name: str, store: Store) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from moopt.cli.display import print_table, print_text
 from moopt.cli.options import DEFAULT_STORE, StoreOption
-from moopt.cli.sources import existing_store, holds_store, question_of
+from moopt.cli.sources import existing_store, holds_store
 from moopt.reports.formatting import ABSENT
 from moopt.reports.tables import Table
 from moopt.store.store import Store
+from moopt.study.loading import question_of
 from moopt.study.trials import TrialState
 
 FOLDER = Path("studies")

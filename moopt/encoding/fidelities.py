@@ -1,9 +1,12 @@
 """The fidelity as one more column: what is measured briefly tells of what is measured at length.
 
-A study with a fidelity is shown to the surrogates as one without, whose last parameter is the
-fidelity on a logarithmic scale; every measurement is a trial of its own there.
+A study with a fidelity is shown to the surrogates as one without, whose last parameter says where
+the fidelity lies on a logarithmic scale; every measurement is a trial of its own there. The lowest
+fidelity does not lie at the far end of that scale: with few whole evaluations a surrogate holds
+what is far apart for unrelated, and what is brief tells nothing.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +15,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moopt.encoding.columns import encode_value
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data
 from moopt.front.reference_point import infer_references
@@ -20,6 +22,13 @@ from moopt.study.objectives import Fidelity, Formula
 from moopt.study.parameters import Continuous, Parameters
 from moopt.study.study import Study
 from moopt.study.trials import Trial, TrialState
+
+LOWEST = 0.6
+"""Where the lowest fidelity lies between 0 and the highest, 1: results at both are alike unless
+measurements say otherwise."""
+
+LOWEST_UNBIASED = 0.999
+"""Where it lies if both measure the same number: close enough to be the same point."""
 
 _LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -37,8 +46,8 @@ class FormulaWithout:
 
 
 def with_fidelity_column(study: Study, fidelity: Fidelity) -> Study:
-    """Return a study without fidelities, of which the last parameter is the fidelity."""
-    column = Continuous(fidelity.name, fidelity.low, fidelity.high, log=True)
+    """Return a study without fidelities, whose last parameter says how close to the highest."""
+    column = Continuous(fidelity.name, 0.0, 1.0)
     return replace(
         study,
         parameters=(*study.parameters, column),
@@ -71,11 +80,25 @@ class FidelityEncoding:
         column = torch.full((len(points), 1), self.column(fidelity), dtype=points.dtype)
         return torch.cat([points, column], dim=1)
 
+    @property
+    def lowest(self) -> float:
+        """Where the lowest fidelity lies."""
+        return LOWEST_UNBIASED if self.fidelity.unbiased else LOWEST
+
     def column(self, fidelity: float) -> float:
-        """Return where a fidelity lies between the lowest, 0, and the highest, 1."""
+        """Return where a fidelity lies, on the way to the highest, 1."""
         low, high = self.fidelity.low, self.fidelity.high
         kept = min(max(fidelity, low), high)
-        return encode_value(self.space.blocks[-1].parameter, kept)[0]
+        return self.lowest + (1.0 - self.lowest) * math.log(kept / low) / math.log(high / low)
+
+    def repeats(self, points: Float[Tensor, "n d_and_1"]) -> Float[Tensor, " n"]:
+        """Return how many evaluations at the lowest fidelity points at a fidelity are worth.
+
+        The noise variance of a mean over so many repeats is so many times smaller. It is taken to
+        be so of epochs, too: what models leave out of the brief ones is noise to them.
+        """
+        way = (points[:, -1] - self.lowest) / (1.0 - self.lowest)
+        return (self.fidelity.high / self.fidelity.low) ** way
 
     def training_data(
         self, study: Study, trials: Sequence[Trial], measured: Sequence[Trial]
@@ -114,10 +137,11 @@ class FidelityEncoding:
 
     def _shown(self, trial: Trial, fidelity: float | None) -> Trial:
         at = self.fidelity.high if fidelity is None else fidelity
-        at = min(max(at, self.fidelity.low), self.fidelity.high)
-        return replace(
-            trial, parameters={**trial.parameters, self.fidelity.name: at}, fidelity=None
-        )
+        parameters = {**trial.parameters, self.fidelity.name: self.column(at)}
+        # What was taken further still tells how the one follows from the other, unless both are
+        # the same number: then the longer evaluation tells it all.
+        continues = trial.continues if self.fidelity.unbiased else None
+        return replace(trial, parameters=parameters, fidelity=None, continues=continues)
 
 
 def _end(trial: Trial) -> datetime | None:

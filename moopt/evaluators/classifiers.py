@@ -1,5 +1,6 @@
 """Classifiers that share one encoder, each with a head and texts of its own."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -113,6 +114,9 @@ class SharedEncoder:
     texts: dict[tuple[str, str], TokenizedTexts] = field(default_factory=dict)
     """The same texts, not yet in batches."""
 
+    digests: dict[str, str] = field(default_factory=dict)
+    """Of the texts, by split."""
+
     @property
     def model(self) -> PreTrainedModel:
         """The encoder: what merges are written into."""
@@ -127,6 +131,16 @@ class SharedEncoder:
         return {
             f"{name}_accuracy": len(self._tokenized(name, split).ids) for name in self.classifiers
         }
+
+    def example_digest(self, split: str) -> str:
+        """Return 16 hexadecimal digits that tell the texts, as they are read, from others."""
+        if split not in self.digests:
+            found = hashlib.sha256()
+            for name in sorted(self.classifiers):
+                texts = self._tokenized(name, split)
+                found.update(repr((name, texts.ids, texts.labels)).encode())
+            self.digests[split] = found.hexdigest()[:16]
+        return self.digests[split]
 
     def example_scores(
         self, name: str, split: str, places: Sequence[int]

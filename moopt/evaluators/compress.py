@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from moopt.errors import EvaluationError
 from moopt.evaluators.metrics.accuracy import accuracy
 from moopt.evaluators.metrics.latency import latency_seconds, median
-from moopt.evaluators.metrics.timing import run_seconds
+from moopt.evaluators.metrics.timing import run_seconds, steady_clock
 from moopt.study.evaluation import Context, Split
 from moopt.study.parameters import Parameters
 from moopt.study.trials import Trial
@@ -25,6 +25,7 @@ from moopt.training.compression_space import CompressionSpace
 from moopt.training.distillation import Distillation, distil
 from moopt.training.labelled_texts import read_split
 from moopt.training.lesson import Lesson, LessonPlan
+from moopt.training.text_tasks import text_logits
 from moopt.training.transformers_models import class_names, load_classifier, load_tokenizer, move
 
 TEXTS_AT_ONCE = 50
@@ -96,7 +97,13 @@ class CompressEvaluator:
         with torch.inference_mode():
             for _ in range(self._task.repetitions):
                 one, other = (
-                    run_seconds(partial(_logits, each, timed), device, warm_up=1, repetitions=2)
+                    run_seconds(
+                        partial(text_logits, each, timed),
+                        device,
+                        warm_up=1,
+                        repetitions=2,
+                        clock=steady_clock(device),
+                    )
                     for each in (loaded.teacher, model)
                 )
                 ratios.append(one.min() / other.min())
@@ -109,10 +116,10 @@ class CompressEvaluator:
         model = self._compressed(loaded, trial.parameters, trial.seed, context.device)
         batches = self._split(split, loaded, context.device)
         with torch.inference_mode():
-            predicted = torch.cat([_logits(model, batch).argmax(dim=1) for batch in batches])
+            predicted = torch.cat([text_logits(model, batch).argmax(dim=1) for batch in batches])
             timed = _first(batches[-1], self._task.timed_texts)
             seconds, error = latency_seconds(
-                lambda: _logits(model, timed),
+                lambda: text_logits(model, timed),
                 device=context.device,
                 repetitions=self._task.repetitions,
             )
@@ -166,13 +173,6 @@ class CompressEvaluator:
                 batch.to(device) for batch in batches_by_length(texts, TEXTS_AT_ONCE)
             ]
         return self._batches[split]
-
-
-def _logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
-    logits: torch.Tensor = model(
-        input_ids=batch.input_ids, attention_mask=batch.attention_mask
-    ).logits
-    return logits
 
 
 def _first(batch: Batch, count: int) -> Batch:

@@ -60,6 +60,14 @@ def other_scores(folder: Path, data: str) -> Iterator[dict[str, np.ndarray]]:
             yield found
 
 
-def data_name(counts: Mapping[str, int], split: str, seed: int) -> str:
-    """Return what says which examples there are and in which order they come."""
-    return json.dumps({"counts": dict(counts), "split": split, "seed": seed}, sort_keys=True)
+def data_name(counts: Mapping[str, int], split: str, seed: int, digest: str) -> str:
+    """Return what says which examples there are and in which order they come.
+
+    Args:
+        counts: How many, by measurement.
+        split: Of the data.
+        seed: Of their order.
+        digest: Of what they contain.
+    """
+    known = {"counts": dict(counts), "split": split, "seed": seed, "digest": digest}
+    return json.dumps(known, sort_keys=True)

@@ -33,6 +33,10 @@ class ExampleMeasures(LiveMeasures, Protocol):
         """Return how many examples every measurement is the mean of, by its name."""
         ...
 
+    def example_digest(self, split: str) -> str:
+        """Return what tells the examples of all measurements from any others, by their content."""
+        ...
+
     def example_scores(
         self, name: str, split: str, places: Sequence[int]
     ) -> Float[np.ndarray, " n"]:

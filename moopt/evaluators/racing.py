@@ -90,7 +90,7 @@ class Racing:
                 f"a race needs every objective measured by examples; {missing} are not among "
                 f"{sorted(counts)}; leave racing out for this study"
             )
-        data = data_name(counts, split, self.seed)
+        data = data_name(counts, split, self.seed, measures.example_digest(split))
         order = self._order(counts)
         goal = 1.0 if trial.fidelity is None else trial.fidelity
         looks = () if trial.fidelity is None else self.shares

@@ -1,6 +1,5 @@
 """A model that is trained for a trial, and what can be measured of it."""
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
@@ -10,15 +9,14 @@ from torch import Tensor, nn
 
 from moopt.evaluators.metrics.accuracy import accuracy
 from moopt.evaluators.metrics.cross_entropy import cross_entropy
-from moopt.evaluators.metrics.latency import latency_seconds, median
+from moopt.evaluators.metrics.latency import latency_seconds
 from moopt.evaluators.metrics.model_size import model_bytes
 from moopt.evaluators.metrics.parameter_count import parameter_count
 from moopt.evaluators.metrics.perplexity import log_perplexity
-from moopt.evaluators.metrics.timing import REPETITIONS, WARM_UP
 from moopt.evaluators.metrics.training_cost import training_teraflop
 from moopt.training.batches import Batch, TokenizedTexts, batches_by_length
 from moopt.training.fine_tuning import batches_of_epoch
-from moopt.training.text_tasks import TextTask, class_logits, losses_of_texts
+from moopt.training.text_tasks import TextTask, class_logits, losses_of_texts, text_logits
 from moopt.training.training_run import TrainingRun
 
 MEASURED_AT_ONCE = 50
@@ -109,33 +107,12 @@ def _latency_ms(trained: TrainedModel, split: str) -> tuple[float, float]:
         middle = tuple(by_length[first : first + trained.latency_texts])
         chosen = TokenizedTexts(middle, (0,) * len(middle), texts.padding)
         batch = batches_by_length(chosen, len(middle))[0].to(trained.device)
-
-        def run() -> Tensor:
-            found: Tensor = trained.model(
-                input_ids=batch.input_ids, attention_mask=batch.attention_mask
-            ).logits
-            return found
-
         with torch.inference_mode():
-            mean, error = _run_seconds(run, trained.device)
+            mean, error = latency_seconds(
+                lambda: text_logits(trained.model, batch), device=trained.device
+            )
         trained.settled["latency_ms"] = mean / MILLI, error / MILLI
     return trained.settled["latency_ms"]
-
-
-def _run_seconds(run: Callable[[], object], device: str) -> tuple[float, float]:
-    """Return the median seconds of a run and its standard error.
-
-    On a CPU those of the processor: another worker beside this one, or another program, would
-    double the seconds of the clock, and the measurement would tell of the machine.
-    """
-    if torch.device(device).type != "cpu":
-        return latency_seconds(run, device=device)
-    seconds = []
-    for _ in range(WARM_UP + REPETITIONS):
-        began = time.process_time()
-        run()
-        seconds.append(time.process_time() - began)
-    return median(torch.tensor(seconds[WARM_UP:], dtype=torch.float64))
 
 
 def _model_megabytes(trained: TrainedModel, split: str) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from moopt.executors.metering import Meter
+from moopt.executors.ownership import take_over
 from moopt.executors.raised import failure_of, free_gpu_memory
 from moopt.executors.talk import Talk
 from moopt.study.evaluation import (
@@ -51,6 +52,7 @@ def evaluate_trial(
         Exception: What `take` raised.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    take_over(directory, trial)
     talk = Talk(trial, take, should_stop)
     with trial_logger(trial, directory) as logger:
         context = Context(

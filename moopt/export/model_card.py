@@ -24,6 +24,8 @@ from moopt.study.trials import Measurement, Measurements, Trial
 MEASUREMENTS = "measurements.json"
 HEADS = "heads"
 COMPRESSED = "compressed.safetensors"
+HEAD = "head.safetensors"
+TRAINING = "training.json"
 SMALL_MODEL = f"""\
 `{COMPRESSED}` is the model as it was measured: cut, and in int8 where it is int8. This loads it:
 
@@ -37,6 +39,31 @@ model = load_compressed(Path("path/to/this/folder"))
 
 The model that transformers loads has zeros for what is gone, and floats: it gives the same answers,
 up to the rounding of numbers, and is larger and slower."""
+WITH_HEAD = f"""\
+## How to load it
+
+It is an encoder and a classifier on the mean of what the encoder says of each token; the weights of
+the classifier are in `{HEAD}`.
+
+```python
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+folder = "path/to/this/folder"
+encoder = AutoModel.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder)
+head = load_file(folder + "/{HEAD}")
+
+texts = ["A text to classify", "Another one"]
+tokens = tokenizer(texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+with torch.inference_mode():
+    hidden = encoder(**tokens).last_hidden_state
+    mask = tokens["attention_mask"].unsqueeze(-1)
+    mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+    logits = mean @ head["weight"].T + head["bias"]
+classes = [encoder.config.id2label[index] for index in logits.argmax(dim=1).tolist()]
+```"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +113,7 @@ def model_card(folder: Path, origin: Origin) -> str:
         _front_matter(folder),
         _introduction(origin),
         _measured(origin),
-        loading(folder),
+        _loading(folder),
         _making(folder, origin),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -145,6 +172,13 @@ def _measured(origin: Origin) -> str:
         note += "It was measured on the search's data only, by which it was chosen: expect less."
     table = markdown_table(("measurement", "better", "search", "held out"), rows, right=2)
     return f"## Measurements\n\n{table}\n\n{note}"
+
+
+def _loading(folder: Path) -> str:
+    if not (folder / HEAD).is_file():
+        return loading(folder)
+    settings = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+    return WITH_HEAD.replace("MAX_TOKENS", str(settings["config"]["max_tokens"]))
 
 
 def _making(folder: Path, origin: Origin) -> str:

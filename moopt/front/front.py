@@ -9,7 +9,7 @@ from jaxtyping import Float
 from moopt.errors import SelectionError
 from moopt.front.alpha_point import alpha_point, distance_to_alpha_point
 from moopt.front.dominance import is_nondominated
-from moopt.front.hypervolume import hypervolume
+from moopt.front.growth import affordable_hypervolume, hypervolume_growth
 from moopt.front.named_numbers import numbers_by_column, objective_column, objective_names
 from moopt.front.reference_point import infer_references, reference_point
 from moopt.front.utilities import (
@@ -40,10 +40,14 @@ class Front:
     """By number."""
 
     def hypervolume(self) -> float:
-        """Return the volume that the front dominates above the study's reference point."""
+        """Return the volume that the front dominates above the study's reference point.
+
+        With many objectives and many trials it is an estimate: see `affordable_hypervolume`.
+        """
         if not self.trials:
             return 0.0
-        return hypervolume(objective_values(self.study, self.trials), reference_point(self.study))
+        values = objective_values(self.study, self.trials)
+        return affordable_hypervolume(values, reference_point(self.study))
 
     def knee(self, *, within: Callable[[Trial], bool] | None = None) -> Trial:
         """Return the trial that gives up least for what it gains.
@@ -268,12 +272,7 @@ def hypervolume_history(study: Study, trials: Sequence[Trial]) -> list[float]:
         measured_trials(study, trials),
         key=lambda trial: (trial.ended.timestamp() if trial.ended else 0.0, trial.number),
     )
-    reference = reference_point(resolved)
-    history: list[float] = []
-    front = np.empty((0, len(study.objectives)))
-    for trial in ended:
-        if is_feasible(study, trial):
-            front = np.vstack([front, objective_values(resolved, [trial])])
-            front = front[is_nondominated(front)]
-        history.append(hypervolume(front, reference) if len(front) else 0.0)
-    return history
+    counted = np.array([is_feasible(study, trial) for trial in ended], dtype=bool)
+    values = objective_values(resolved, ended)
+    growth = hypervolume_growth(values, counted, reference_point(resolved))
+    return [float(each) for each in growth]

@@ -19,6 +19,7 @@ from moopt.loop.search import Search
 from moopt.loop.session import Session
 from moopt.loop.stopping import StopLevel, Stopping, go_on, stopped_by_signals
 from moopt.protocols import Executor, Sampler, StoppingRule
+from moopt.samplers.budgets import told_the_budget
 from moopt.samplers.proposer import Proposer
 from moopt.samplers.registry import sampler_named
 from moopt.store.drivers import LEASE_SECONDS, Watch
@@ -77,7 +78,8 @@ def optimize(
     """
     limits = Limits(trials, budget)
     check_ends(study, limits, time_limit, stopping_rule)
-    chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler
+    named = sampler_named(sampler) if isinstance(sampler, str) else sampler
+    chosen = told_the_budget(named, budget)
     here = _Here(study, evaluate, held_out, Path(directory) / study.name)
     with here.opened(store, executor) as (book, place):
         history = History(book, study, Watch(lease_seconds))

@@ -2,7 +2,8 @@
 
 An evaluator keeps the checkpoint of a trial as files below `checkpoint` in the trial's folder. Only
 folders of that name in the folders of trials of one study, and of the parts of repeated ones, are
-ever deleted, by way of `checkpoint.deleted`.
+ever deleted, by way of `checkpoint.deleted`, and only if the trial itself has written to them: the
+study of that name in another store may share the folder.
 """
 
 import shutil
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+from moopt.executors.ownership import is_written_by
 from moopt.front.front import front_of
 from moopt.front.ranking import best_first
 from moopt.front.values import is_whole, measured_trials
@@ -54,7 +56,7 @@ class Retention:
                 own = self.directory / str(trial.number)
                 for folder in (own / CHECKPOINT, *own.glob(f"part-*/{CHECKPOINT}")):
                     if folder.is_dir() and not folder.is_symlink():
-                        _delete(folder)
+                        _delete_own(trial, own, folder)
 
 
 def kept_checkpoints(study: Study, trials: Sequence[Trial], newest: int) -> set[int]:
@@ -86,8 +88,10 @@ def kept_checkpoints(study: Study, trials: Sequence[Trial], newest: int) -> set[
     return kept
 
 
-def _delete(folder: Path) -> None:
-    """Delete a checkpoint so that nobody finds a part of it."""
+def _delete_own(trial: Trial, own: Path, folder: Path) -> None:
+    """Delete a checkpoint that the trial has written, so that nobody finds a part of it."""
+    if not is_written_by(trial, own, folder):
+        return
     doomed = folder.with_name(DELETED)
     shutil.rmtree(doomed, ignore_errors=True)
     with suppress(OSError):

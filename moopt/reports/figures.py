@@ -4,6 +4,8 @@ Grounds are transparent and text has no colour of its own: the page sets both, f
 """
 
 import html
+import json
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -13,6 +15,9 @@ from moopt.reports.tables import ARROWS
 from moopt.study.objectives import Direction, Objective
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Inter, Roboto, 'Helvetica Neue', sans-serif"
+
+DIGITS = 7
+"""Of a number in a figure: a screen is some thousand pixels wide."""
 
 
 def blank_figure(*, height: int, legend: bool = True) -> go.Figure:
@@ -38,6 +43,28 @@ def blank_figure(*, height: int, legend: bool = True) -> go.Figure:
         },
     )
     return figure
+
+
+def needs_width(figure: go.Figure, width: int) -> None:
+    """Note below how many pixels a figure is better scrolled than squeezed, for who shows it."""
+    figure.update_layout(meta={"least_width": width})
+
+
+def figure_json(figure: go.Figure) -> str:
+    """Return a figure as JSON, with as many digits as a screen can show."""
+    return json.dumps(_shortened(json.loads(figure.to_json())), separators=(",", ":"))
+
+
+def _shortened(value: object) -> object:
+    match value:
+        case float():
+            return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+        case list():
+            return [_shortened(each) for each in value]
+        case dict():
+            return {name: _shortened(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def quiet_axis(title: str = "", **options: object) -> dict[str, object]:

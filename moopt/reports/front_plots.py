@@ -9,6 +9,7 @@ from moopt.reports.figures import (
     blank_figure,
     error_bars,
     marker,
+    needs_width,
     objective_title,
     quiet_axis,
     short_title,
@@ -90,6 +91,7 @@ def pairs_figure(points: Points) -> go.Figure:
     pairs = list(combinations(points.study.objectives, 2))
     figure = blank_figure(height=330, legend=False)
     figure.set_subplots(rows=1, cols=len(pairs), horizontal_spacing=0.09)
+    needs_width(figure, 230 * len(pairs))
     for column, (x, y) in enumerate(pairs, start=1):
         for role in Role:
             _add_pair(figure, points, role, (x, y), cell=column)
@@ -102,6 +104,7 @@ def lines_figure(points: Points) -> go.Figure:
     """Draw any number of objectives as parallel coordinates: a line a trial, up is better."""
     objectives = points.study.objectives
     figure = blank_figure(height=480)
+    needs_width(figure, 110 * len(objectives))
     scales = [_Scale(objective, points.all) for objective in objectives]
     for role, trials in points.roles.items():
         ink = INKS[role]
@@ -123,8 +126,26 @@ def lines_figure(points: Points) -> go.Figure:
                 hovertext=hover_text(trial),
                 hoverinfo="text",
             )
-    for place, scale in enumerate(scales):
-        for height, text in ((1.05, scale.best_text), (-0.05, scale.worst_text)):
+    add_parallel_axes(
+        figure,
+        titles=[f"<b>{objective.name}</b>" for objective in objectives],
+        ends=[(scale.best_text, scale.worst_text) for scale in scales],
+    )
+    return figure
+
+
+def add_parallel_axes(
+    figure: go.Figure, *, titles: Sequence[str], ends: Sequence[tuple[str, str]]
+) -> None:
+    """Add the axes of parallel coordinates, which run from 0, the worst value, to 1, the best.
+
+    Args:
+        figure: Its lines have the numbers of the axes as horizontal places.
+        titles: Of the axes; Plotly reads markup in them.
+        ends: What stands above and below each of them: the best value and the worst.
+    """
+    for place, (best, worst) in enumerate(ends):
+        for height, text in ((1.05, best), (-0.05, worst)):
             figure.add_annotation(
                 x=place,
                 y=height,
@@ -134,15 +155,14 @@ def lines_figure(points: Points) -> go.Figure:
             )
     figure.update_xaxes(
         **quiet_axis(
-            tickvals=list(range(len(objectives))),
-            ticktext=[f"<b>{objective.name}</b>" for objective in objectives],
-            range=[-0.25, len(objectives) - 0.75],
+            tickvals=list(range(len(titles))),
+            ticktext=list(titles),
+            range=[-0.25, len(titles) - 0.75],
         )
     )
     figure.update_yaxes(
         **quiet_axis("better →", showgrid=False, showticklabels=False, range=[-0.16, 1.16])
     )
-    return figure
 
 
 class _Scale:
@@ -203,16 +223,7 @@ def _add_steps(figure: go.Figure, points: Points) -> None:
         return
     corners = steps(points.front, (x, y))
     if corners:
-        figure.add_scatter(
-            x=[corner[0] for corner in corners],
-            y=[corner[1] for corner in corners],
-            mode="lines",
-            line={"color": STEPS_COLOR, "width": 1.2},
-            fill="toself",
-            fillcolor=DOMINATED_COLOR,
-            hoverinfo="skip",
-            name="dominated region",
-        )
+        add_region(figure, corners)
     figure.add_scatter(
         x=[x.reference],
         y=[y.reference],
@@ -221,6 +232,20 @@ def _add_steps(figure: go.Figure, points: Points) -> None:
         name="reference point",
         hovertext=f"reference point<br>{x.name} {x.reference:g}<br>{y.name} {y.reference:g}",
         hoverinfo="text",
+    )
+
+
+def add_region(figure: go.Figure, corners: Sequence[tuple[float, float]]) -> None:
+    """Add the region that a front dominates, by its corners."""
+    figure.add_scatter(
+        x=[corner[0] for corner in corners],
+        y=[corner[1] for corner in corners],
+        mode="lines",
+        line={"color": STEPS_COLOR, "width": 1.2},
+        fill="toself",
+        fillcolor=DOMINATED_COLOR,
+        hoverinfo="skip",
+        name="dominated region",
     )
 
 

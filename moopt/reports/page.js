@@ -36,7 +36,7 @@ function draw() {
     Plotly.react(source.dataset.figure, figure.data, colored(figure.layout), {
       displaylogo: false,
       responsive: true,
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
     });
   }
 }

@@ -7,9 +7,11 @@ from html import escape
 from moopt.front.front import Front
 from moopt.front.recommendation import Recommendation
 from moopt.reports.best import has_one_objective
+from moopt.reports.failures import last_line
 from moopt.reports.formatting import ABSENT, decimals_for, measurement_text, value_text
 from moopt.reports.points import Points
 from moopt.reports.recommended import recommended_table
+from moopt.reports.sheet import html_table
 from moopt.reports.tables import (
     limits_text,
     outcome_names,
@@ -17,11 +19,19 @@ from moopt.reports.tables import (
     parameter_columns,
     parameter_value,
 )
+from moopt.study.likeness import likeness
 from moopt.study.trials import Failure, FailureKind, Trial
 
 MOST_NUMBERS = 12
 MOST_COLUMNS = 9
 """Of a table that fits the page."""
+
+MOST_FAILURES = 50
+"""Kinds of message that are shown."""
+
+LONGEST_LINE = 300
+LONGEST_MESSAGE = 4000
+"""Characters of a message that are shown."""
 
 
 def objectives_table(front: Front, origins: Mapping[str, str]) -> str:
@@ -53,7 +63,7 @@ def objectives_table(front: Front, origins: Mapping[str, str]) -> str:
     ]
     title = "best" if has_one_objective(front.study) else "best on the front"
     head = ["<th>objective</th>", '<th class="text">wanted</th>', f"<th>{title}</th>"]
-    return _table([*head, "<th>reference point</th>"], rows)
+    return html_table([*head, "<th>reference point</th>"], rows)
 
 
 def front_table(points: Points, trials: Sequence[Trial]) -> str:
@@ -101,7 +111,7 @@ def front_table(points: Points, trials: Sequence[Trial]) -> str:
         kind = ' class="knee"' if is_knee else ""
         rows.append(f"<tr{kind}>{''.join(cells)}</tr>")
     hint = '<p class="quiet">The parameters follow to the right; scroll the table.</p>'
-    return _table(head, rows) + (hint if len(head) > MOST_COLUMNS else "")
+    return html_table(head, rows) + (hint if len(head) > MOST_COLUMNS else "")
 
 
 def recommendation_table(recommendation: Recommendation) -> str:
@@ -111,30 +121,44 @@ def recommendation_table(recommendation: Recommendation) -> str:
         f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
         for row in shown.rows
     ]
-    return _table([f"<th>{escape(title)}</th>" for title in shown.columns], rows)
+    return html_table([f"<th>{escape(title)}</th>" for title in shown.columns], rows)
 
 
 def failures_table(failed: Sequence[Trial]) -> str:
-    """Return failures by kind and message, the most frequent first."""
-    groups: dict[tuple[FailureKind, str], list[int]] = defaultdict(list)
+    """Return failures by kind and likeness of their messages, the most frequent first."""
+    groups: dict[tuple[FailureKind, str], list[tuple[int, Failure]]] = defaultdict(list)
     for trial in failed:
         failure = trial.failure or Failure(FailureKind.CANDIDATE, "")
-        groups[failure.kind, failure.message].append(trial.number)
+        groups[failure.kind, likeness(last_line(failure))].append((trial.number, failure))
+    ordered = sorted(groups.items(), key=lambda each: -len(each[1]))
     rows = [
-        f'<tr><th scope="row">{kind.value}</th><td>{len(numbers)}</td>'
-        f'<td class="message">{escape(message)}</td>'
-        f'<td class="message">{_numbers(numbers)}</td></tr>'
-        for (kind, message), numbers in sorted(groups.items(), key=lambda each: -len(each[1]))
+        f'<tr><th scope="row">{kind.value}</th><td>{len(members)}</td>'
+        f'<td class="message">{_message(members[-1][1])}</td>'
+        f'<td class="message">{_numbers([number for number, _ in members])}</td></tr>'
+        for (kind, _), members in ordered[:MOST_FAILURES]
     ]
-    head = ["<th>kind</th>", "<th>trials</th>", '<th class="text">message</th>']
-    return _table([*head, '<th class="text">numbers</th>'], rows)
+    head = ["<th>kind</th>", "<th>trials</th>", '<th class="text">last message</th>']
+    table = html_table([*head, '<th class="text">numbers</th>'], rows)
+    hidden = ordered[MOST_FAILURES:]
+    if not hidden:
+        return table
+    trials = sum(len(members) for _, members in hidden)
+    return f'{table}<p class="quiet">{len(hidden)} more kinds of message, {trials} trials.</p>'
 
 
-def _table(head: Sequence[str], rows: Sequence[str]) -> str:
-    return (
-        f'<div class="wide" tabindex="0"><table>\n<thead><tr>{"".join(head)}</tr></thead>\n'
-        f"<tbody>\n{chr(10).join(rows)}\n</tbody>\n</table></div>"
-    )
+def _message(failure: Failure) -> str:
+    """Return the last line of a message, and what else there is of it to unfold."""
+    whole, last = failure.message.strip(), last_line(failure)
+    shown = escape(_cut(last, LONGEST_LINE))
+    if whole in {"", _cut(last, LONGEST_LINE)}:
+        return shown
+    # Errors say at the end what went wrong.
+    kept = whole if len(whole) <= LONGEST_MESSAGE else f"...{whole[3 - LONGEST_MESSAGE :]}"
+    return f"<details><summary>{shown}</summary><pre>{escape(kept)}</pre></details>"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _numbers(numbers: Sequence[int]) -> str:

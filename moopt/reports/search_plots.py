@@ -1,4 +1,4 @@
-"""Figures of the search: how the front grew, what the parameters did, whether it holds up."""
+"""Figures of the search: what the parameters did, and whether the front holds up."""
 
 import html
 import math
@@ -7,8 +7,14 @@ from typing import assert_never
 
 import plotly.graph_objects as go
 
-from moopt.front.front import hypervolume_history
-from moopt.reports.figures import blank_figure, error_bars, marker, quiet_axis, short_title
+from moopt.reports.figures import (
+    blank_figure,
+    error_bars,
+    marker,
+    needs_width,
+    quiet_axis,
+    short_title,
+)
 from moopt.reports.formatting import shortened
 from moopt.reports.points import (
     HELD_OUT_INK,
@@ -16,8 +22,6 @@ from moopt.reports.points import (
     Ink,
     Points,
     Role,
-    by_end,
-    hover_text,
     limits,
     means,
     spans_decades,
@@ -37,45 +41,6 @@ PANEL, LONE_PANEL = 150, 240
 """Height for each objective of several, and of one alone."""
 
 
-def hypervolume_figure(points: Points) -> go.Figure:
-    """Draw the hypervolume after each measured trial, in the order in which they ended."""
-    trials = by_end(points.all)
-    history = hypervolume_history(points.study, trials)
-    figure = blank_figure(height=340)
-    places = list(range(1, len(trials) + 1))
-    figure.add_scatter(
-        x=places,
-        y=history,
-        mode="lines",
-        line={"shape": "hv", "color": INKS[Role.FRONT].color, "width": 2},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    samplers = list(dict.fromkeys(trial.sampler for trial in trials))
-    symbols = ("circle", "circle-open", "square", "diamond-open", "triangle-up", "cross")
-    for index, sampler in enumerate(samplers):
-        mine = [place for place, trial in enumerate(trials) if trial.sampler == sampler]
-        figure.add_scatter(
-            x=[places[place] for place in mine],
-            y=[history[place] for place in mine],
-            mode="markers",
-            name=html.escape(sampler) or "own choice",
-            marker={
-                "color": INKS[Role.FRONT].color,
-                "symbol": symbols[index % len(symbols)],
-                "size": 7,
-                "line": {"width": 1.3, "color": INKS[Role.FRONT].color},
-            },
-            hovertext=[
-                f"hypervolume {history[place]:.6g}<br>{hover_text(trials[place])}" for place in mine
-            ],
-            hoverinfo="text",
-        )
-    figure.update_xaxes(**quiet_axis("trials measured", rangemode="tozero"))
-    figure.update_yaxes(**quiet_axis("hypervolume", rangemode="tozero"))
-    return figure
-
-
 def held_out_figure(points: Points) -> go.Figure | None:
     """Draw the front on the search's data and on held-out data; None where it has only one."""
     front = [trial for trial in reversed(points.front) if trial.held_out]
@@ -92,6 +57,7 @@ def held_out_figure(points: Points) -> go.Figure | None:
         horizontal_spacing=0.07,
         vertical_spacing=min(0.5 / rows, 70 / (rows * panel)),
     )
+    needs_width(figure, 220 * columns)
     names = [f"trial {trial.number}" for trial in front]
     for index, objective in enumerate(objectives):
         place = {"row": index // columns + 1, "col": index % columns + 1}
@@ -133,6 +99,7 @@ def _parameter_grid(points: Points, columns: Sequence[tuple[str, ...]]) -> go.Fi
         horizontal_spacing=0.02,
         vertical_spacing=0.12 / len(objectives),
     )
+    needs_width(figure, 140 * COLUMNS)
     for row, objective in enumerate(objectives, start=1):
         scale: dict[str, object] = {"range": limits(points.study, points.all, objective.name)}
         if spans_decades(points):

@@ -32,7 +32,12 @@ from moopt.surrogates.outcomes import Outcomes, learn_outcomes
 from moopt.surrogates.reproducible import reproducible
 
 FIRST_WHOLE = 3
-"""Whole evaluations before a model: they tell what brief ones leave out."""
+"""Whole evaluations before a model: they tell what brief ones leave out. One will do where these
+are unbiased."""
+
+LEAST_BEYOND = 1 / 3
+"""Share of the cost that goes beyond brief looks in any case. A model that does not fit promises
+more of what was never tried, one time after the other."""
 
 STEPWISE = 16
 """Paused trials, the most promising ones, for which levels on the way are considered too."""
@@ -47,8 +52,8 @@ NAME = "multi_fidelity"
 class MultiFidelitySampler:
     """Gaussian processes with the fidelity as an input; hypervolume gain over cost decides.
 
-    Each step either begins a new candidate, at the fidelity at which looking pays most, or takes a
-    paused one further: whichever has had less than its share of the cost.
+    Each step either begins a new candidate or takes a paused one further: whichever adds more
+    hypervolume per cost.
     """
 
     initial_trials: int | None = None
@@ -56,10 +61,6 @@ class MultiFidelitySampler:
 
     factor: float = 3.0
     """Between the levels of fidelity."""
-
-    brief_share: float = 0.3
-    """Share of the cost that goes to beginning candidates briefly, which tells where the front is.
-    The rest makes it: the next point of a front that is soon beaten is not worth its cost."""
 
     surrogate: str | None = None
     """Name of the kernel of every outcome. None: chosen for each by how well it predicts."""
@@ -109,19 +110,31 @@ class MultiFidelitySampler:
         if min(int(data.measured(column).sum()) for column in range(len(data.names))) < 3:
             return begun or _best(study, waiting, fidelity)
         whole = sum(each.failed_at is None and _reaches(each, fidelity) for each in families)
-        if whole < FIRST_WHOLE and waiting:
+        fewest = 1 if fidelity.unbiased else FIRST_WHOLE
+        if whole < fewest and waiting:
             return _best(study, waiting, fidelity)
         with reproducible(seed * 1_000_003 + len(trials), self.threads):
             stated = FidelityCost(fidelity)
             cost = learned_cost(space, fidelity, trials) if self.learn_cost else stated
-            outcomes = learn_outcomes(encoding.space, data, self.surrogate)
+            outcomes = learn_outcomes(
+                encoding.space, data, self.surrogate, encoding.repeats(data.points)
+            )
             step = _Step(space, encoding, levels, outcomes, cost, seed + len(trials))
-            brief, total = _spent(fidelity, trials)
-            tried = tried_parameters(trials)
-            if waiting and brief >= self.brief_share * total:
-                return step.further(waiting)
-            begun = step.new(tried, waiting)
-            return begun if begun is not None or not waiting else step.further(waiting)
+            further = step.further(waiting) if waiting else None
+            if further is not None and _share_beyond(fidelity, trials) < LEAST_BEYOND:
+                return further.candidate
+            begun_next = step.new(tried_parameters(trials), waiting)
+        found = [each for each in (begun_next, further) if each is not None]
+        return max(found, key=lambda each: each.rate).candidate if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """What can be done next."""
+
+    candidate: Candidate
+    rate: float
+    """Log of the hypervolume that it adds per cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +150,8 @@ class _Step:
     cost: Cost
     seed: int
 
-    def new(self, tried: Sequence[Parameters], waiting: Sequence[Trial]) -> Candidate | None:
-        """Return the new candidate that adds most per cost to what paused trials promise.
+    def new(self, tried: Sequence[Parameters], waiting: Sequence[Trial]) -> _Option | None:
+        """Return the new candidate that adds most to what paused trials promise.
 
         A paused trial can be taken further at any time. So what a new one is worth is what it adds
         to a front with all of them on it, as far as they are believed to get there.
@@ -148,7 +161,7 @@ class _Step:
         level = self._level(worth, box, front)
 
         def height(points: Tensor) -> Tensor:
-            return worth.learned(points[:, 0], level)
+            return worth.whole(points[:, 0])
 
         encoded = self.space.encode_all(tried)
         whole = all_parameters(self.space.study, ENUMERABLE)
@@ -158,14 +171,18 @@ class _Step:
             point = best_untried(height, self.space.encode_all(whole), encoded)
         if point is None:
             return None
+        with torch.no_grad():
+            is_whole = level == self.levels[-1]
+            rate = worth.whole(point[None]) if is_whole else worth.at(point[None], level)
         notes = {"surrogate": self.outcomes.description}
-        return Candidate(self.space.decode(point), fidelity=level, sampler=NAME, notes=notes)
+        candidate = Candidate(self.space.decode(point), fidelity=level, sampler=NAME, notes=notes)
+        return _Option(candidate, float(rate))
 
-    def further(self, waiting: Sequence[Trial]) -> Candidate:
+    def further(self, waiting: Sequence[Trial]) -> _Option:
         """Return the paused trial that adds most per cost to the front, and how far to take it."""
         worth, _ = self._worth(self._at_high(()))
         points = self.space.encode_all([each.parameters for each in waiting])
-        best = promoted(waiting[0], self.levels[-1], NAME), -torch.inf
+        best = _Option(promoted(waiting[0], self.levels[-1], NAME), -torch.inf)
         with torch.no_grad():
             direct = _direct(worth, points, waiting)
             for row in direct.argsort(descending=True)[:STEPWISE].tolist():
@@ -176,9 +193,9 @@ class _Step:
                     rate = direct[row]
                     if level < self.levels[-1]:
                         rate = worth.at(points[row][None], level, after=after)[0]
-                    if float(rate) > best[1]:
-                        best = promoted(waiting[row], level, NAME), float(rate)
-        return best[0]
+                    if float(rate) > best.rate:
+                        best = _Option(promoted(waiting[row], level, NAME), float(rate))
+        return best
 
     def _at_high(self, waiting: Sequence[Trial]) -> TrainingData:
         """Return what was measured at the highest fidelity, and paused trials as if they were."""
@@ -207,7 +224,7 @@ class _Step:
         ]
         points = box.to_points(box.within(torch.cat(rows)))
         with torch.no_grad():
-            return max(self.levels, key=lambda each: float(worth.learned(points, each).max()))
+            return max(self.levels, key=lambda each: worth.told(points, each))
 
 
 def _direct(
@@ -235,8 +252,8 @@ def _new(study: Study, trials: Sequence[Trial], level: float, seed: int) -> Cand
     return replace(found[0], fidelity=level) if found else None
 
 
-def _spent(fidelity: Fidelity, trials: Sequence[Trial]) -> tuple[float, float]:
-    """Return what was spent on beginning candidates below the highest fidelity, and on all."""
+def _share_beyond(fidelity: Fidelity, trials: Sequence[Trial]) -> float:
+    """Return the share of the cost that did not go to beginning below the highest fidelity."""
     reached = {trial.number: trial.fidelity or fidelity.high for trial in trials}
     brief = total = 0.0
     for trial in trials:
@@ -246,7 +263,7 @@ def _spent(fidelity: Fidelity, trials: Sequence[Trial]) -> tuple[float, float]:
             total += cost
             if trial.continues is None and not _is_whole(trial, fidelity):
                 brief += cost
-    return brief, total
+    return 1.0 - brief / total
 
 
 def _is_whole(trial: Trial, fidelity: Fidelity) -> bool:

@@ -16,10 +16,12 @@ from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import training_data, trials_to_learn_from
 from moopt.errors import SelectionError
 from moopt.front.ranking import best_first
+from moopt.front.values import is_whole
 from moopt.samplers.asha import promoted
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.lineages import fidelity_of
 from moopt.samplers.starting_points import announced
+from moopt.study.costs import spent
 from moopt.study.objectives import Fidelity
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
@@ -42,13 +44,18 @@ class RacingSampler:
 
     budget: float | None = None
     """What the search may spend, in whole evaluations. The last part of it is kept to take further
-    what is best in the end: what looks best halfway is often beaten later. None: not known."""
+    what is best in the end: what looks best halfway is often beaten later. None: that of the run,
+    where it has one."""
 
     kept: float = 0.4
     """Share of the budget that is kept for the end."""
 
     new: BayesianSampler = field(default_factory=BayesianSampler)
     """Proposes what is begun."""
+
+    def within(self, budget: float) -> "RacingSampler":
+        """Return the sampler for a run that may spend so much; a budget of its own stands."""
+        return self if self.budget is not None else replace(self, budget=budget)
 
     def first_fidelity(self, study: Study) -> float:
         """Return the lowest fidelity: starting points race as all others do."""
@@ -84,45 +91,33 @@ class RacingSampler:
     ) -> Candidate | None:
         further = sum(trial.continues is not None for trial in trials)
         begun = sum(_began(trial) for trial in trials)
-        if begun >= (further + 1) * self.begun_for_each or self._is_ending(fidelity, trials):
-            best = self._most_promising(study, fidelity, trials, seed)
+        if begun >= (further + 1) * self.begun_for_each or self._is_ending(study, trials):
+            best = self._most_promising(study, trials, seed)
             if best is not None:
                 return promoted(best, fidelity.high, NAME)
         found = self.new.propose(study, trials, 1, seed)
         if found:
             return replace(found[0], fidelity=fidelity.low)
-        best = self._most_promising(study, fidelity, trials, seed)
+        best = self._most_promising(study, trials, seed)
         return None if best is None else promoted(best, fidelity.high, NAME)
 
-    def _is_ending(self, fidelity: Fidelity, trials: Sequence[Trial]) -> bool:
+    def _is_ending(self, study: Study, trials: Sequence[Trial]) -> bool:
         if self.budget is None:
             return False
-        came_to = {each.number: each.fidelity or 0.0 for each in trials}
-        spent = sum(
-            fidelity.cost(
-                each.fidelity or fidelity.high,
-                after=0.0 if each.continues is None else came_to.get(each.continues, 0.0),
-            )
-            for each in trials
-            if each.state is not TrialState.CANCELLED
-        )
-        return spent >= (1 - self.kept) * self.budget
+        counted = set(TrialState) - {TrialState.CANCELLED}
+        return spent(study, trials, counted) >= (1 - self.kept) * self.budget
 
-    def _most_promising(
-        self, study: Study, fidelity: Fidelity, trials: Sequence[Trial], seed: int
-    ) -> Trial | None:
+    def _most_promising(self, study: Study, trials: Sequence[Trial], seed: int) -> Trial | None:
         """Return the trial that is expected to add most to the front of whole measurements."""
         encoding = SpaceEncoding.of(study)
         data = training_data(study, encoding, trials)
         if not self.new.can_learn(study, data, trials):
             return None
         taken = {trial.continues for trial in trials}
-        paused = [
-            each for each in trials if _is_paused(fidelity, each) and each.number not in taken
-        ]
+        paused = [each for each in trials if _is_paused(study, each) and each.number not in taken]
         if not paused:
             return None
-        rows = [_is_whole(fidelity, each) for each in trials_to_learn_from(study, trials)]
+        rows = [is_whole(study, each) for each in trials_to_learn_from(study, trials)]
         going_on = encoding.encode_all([each.parameters for each in trials if _goes_on(each)])
         if not any(rows) and not len(going_on):
             return paused[next(chain.from_iterable(best_first(study, paused)))]
@@ -145,13 +140,9 @@ def _began(trial: Trial) -> bool:
     return trial.continues is None and trial.state is not TrialState.CANCELLED
 
 
-def _is_paused(fidelity: Fidelity, trial: Trial) -> bool:
+def _is_paused(study: Study, trial: Trial) -> bool:
     """Say whether a trial ended at the fidelity that it was to come to, and could go on."""
-    return trial.state is TrialState.COMPLETED and not _is_whole(fidelity, trial)
-
-
-def _is_whole(fidelity: Fidelity, trial: Trial) -> bool:
-    return trial.fidelity in (None, fidelity.high)
+    return trial.state is TrialState.COMPLETED and not is_whole(study, trial)
 
 
 def _goes_on(trial: Trial) -> bool:

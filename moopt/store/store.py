@@ -11,7 +11,7 @@ from typing import Self
 
 from sqlalchemy.orm import Session
 
-from moopt.store import changes, proposing_again, reports
+from moopt.store import bringing, changes, proposing_again, reports
 from moopt.store.database import PATIENCE_SECONDS, Database
 from moopt.store.definitions import study_row
 from moopt.store.drivers import Watch
@@ -28,6 +28,7 @@ from moopt.store.rows import read_trials, trial_of
 from moopt.store.tables import TrialRow
 from moopt.store.trials import TrialRecord
 from moopt.study.outcomes import Measured
+from moopt.study.study import Study
 from moopt.study.trials import Candidate, Failure, Measurement, Trial, TrialState
 from moopt.study.usage import Usage
 
@@ -94,6 +95,24 @@ class Store(TrialRecord):
             name,
             cause,
             lambda turn: changes.add(turn, name, candidate, seed, expected=number, driver=driver),
+        )
+
+    def bring(
+        self, study: Study, trials: Sequence[Trial], inferred: Mapping[str, float] | None = None
+    ) -> None:
+        """Enter a study of another record with its trials; running ones are proposed again.
+
+        Args:
+            study: What is entered, where the store does not have it yet.
+            trials: By number.
+            inferred: References that no user gave, by objective.
+
+        Raises:
+            StudyError: Another study has this name.
+            StateError: The study has trials.
+        """
+        self._database.write_again(
+            lambda session: bringing.bring(session, study, trials, inferred or {})
         )
 
     def start(self, name: str, number: int, *, driver: str) -> Trial:

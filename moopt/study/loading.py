@@ -5,6 +5,7 @@ the search never sees), `export` (writes a trial's model to a folder) and `prepa
 before the first trial).
 """
 
+import ast
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -74,6 +75,17 @@ def load_study_file(path: Path) -> StudyFile:
     )
 
 
+def question_of(path: Path | None) -> str:
+    """Return what a study file asks, the first paragraph of its docstring, without running it."""
+    if path is None or not path.is_file():
+        return ""
+    try:
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    except (SyntaxError, UnicodeDecodeError):
+        return ""
+    return " ".join((text or "").split("\n\n")[0].split())
+
+
 def _import(path: Path) -> ModuleType:
     name = f"moopt_study_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -97,3 +109,28 @@ def _import(path: Path) -> ModuleType:
             "to see where"
         ) from error
     return module
+
+
+def defines(path: Path, name: str) -> bool:
+    """Say whether a study file gives a name a meaning, without running it."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return False
+    found: set[str] = set()
+    for statement in tree.body:
+        match statement:
+            case ast.FunctionDef(name=own) | ast.ClassDef(name=own):
+                found.add(own)
+            case ast.Assign(targets=targets):
+                found |= {
+                    each.id
+                    for target in targets
+                    for each in ast.walk(target)
+                    if isinstance(each, ast.Name)
+                }
+            case ast.AnnAssign(target=ast.Name(id=own)):
+                found.add(own)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                found |= {each.asname or each.name for each in names}
+    return name in found

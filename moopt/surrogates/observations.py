@@ -49,6 +49,7 @@ def observe(
     points: Float[Tensor, "n d"],
     values: Float[Tensor, " n"],
     standard_errors: Float[Tensor, " n"],
+    repeats: Float[Tensor, " n"] | None = None,
 ) -> Observations:
     """Standardize measurements and merge those that were taken at the same point.
 
@@ -58,7 +59,10 @@ def observe(
         points: Rows of the unit cube.
         values: Larger is better.
         standard_errors: Of each value, in its unit. NaN: learned.
+        repeats: How many repeats each value is worth where its error is learned. None: one each.
     """
+    if repeats is None:
+        repeats = torch.ones_like(values)
     values = fenced(values)
     location = float(values.mean())
     spread = float(values.std()) if len(values) > 1 else 0.0
@@ -69,9 +73,8 @@ def observe(
     rows = torch.cat([points, learned[:, None].to(points)], dim=1)
     _, index, counts = torch.unique(rows, dim=0, return_inverse=True, return_counts=True)
     if int(counts.max()) == 1:
-        ones = torch.ones_like(standard)
-        return Observations(points, standard, variances, ones, 0.0, 0, location, scale)
-    precision = torch.where(learned, 1.0, 1.0 / variances)
+        return Observations(points, standard, variances, repeats, 0.0, 0, location, scale)
+    precision = torch.where(learned, repeats, 1.0 / variances)
     total = standard.new_zeros(len(counts)).index_add_(0, index, precision)
     means = standard.new_zeros(len(counts)).index_add_(0, index, precision * standard) / total
     first = torch.full((len(counts),), len(points)).scatter_reduce_(
@@ -80,15 +83,15 @@ def observe(
     order = first.argsort()
     first = first[order]
     merged = torch.where(learned[first], torch.nan, (1.0 / total)[order])
-    scatter = ((standard - means[index]).square() * learned).sum()
-    repeats = counts[order].to(standard)
+    scatter = (repeats * (standard - means[index]).square() * learned).sum()
+    merged_repeats = standard.new_zeros(len(counts)).index_add_(0, index, repeats)[order]
     return Observations(
         points[first],
         means[order],
         merged,
-        repeats,
+        merged_repeats,
         float(scatter),
-        int(((repeats - 1) * learned[first]).sum()),
+        int(((counts[order] - 1) * learned[first]).sum()),
         location,
         scale,
     )

@@ -57,7 +57,10 @@ class Outcomes:
 
 
 def learn_outcomes(
-    encoding: SpaceEncoding, data: TrainingData, kernel: str | None = None
+    encoding: SpaceEncoding,
+    data: TrainingData,
+    kernel: str | None = None,
+    repeats: Float[Tensor, " n"] | None = None,
 ) -> Outcomes:
     """Learn every outcome from the trials in which it was measured; formulas are computed.
 
@@ -69,6 +72,7 @@ def learn_outcomes(
         encoding: Of the space.
         data: What was measured.
         kernel: The kernel of all outcomes, by name. None: chosen for each.
+        repeats: How many repeats each measurement is worth where its error is learned. None: one.
 
     Raises:
         SelectionError: The kernel does not suit the space.
@@ -97,6 +101,7 @@ def learn_outcomes(
             data.points[rows],
             data.outcomes[rows, column],
             data.standard_errors[rows, column],
+            repeats=None if repeats is None else repeats[rows],
         )
         surrogates.append(_learned(name, measured, kernel))
     if len(data.crashed):

@@ -108,6 +108,9 @@ class Measured:
     exact: bool = False
     """What has a known standard error has no other noise."""
 
+    repeats: Float[Tensor, " n"] | None = None
+    """How many repeats each is worth where its error is learned. None: one each."""
+
     def first(self, count: int) -> "Measured":
         """Return the earliest measurements."""
         return self._some(slice(0, count))
@@ -122,14 +125,15 @@ class Measured:
         """Return the likelihood of the measurements under a kernel and a transform."""
         slopes = transform.log_slope(self.values).exp()
         observations = observe(
-            self.points, transform.forward(self.values), self.standard_errors * slopes
+            self.points, transform.forward(self.values), self.standard_errors * slopes, self.repeats
         )
         features = self.features.of_points(observations.points)
         return Likelihood(kernel, features, observations, self.exact)
 
     def _some(self, rows: slice | Tensor) -> "Measured":
         points, values, errors = self.points[rows], self.values[rows], self.standard_errors[rows]
-        return Measured(self.features, points, values, errors, self.exact)
+        repeats = None if self.repeats is None else self.repeats[rows]
+        return Measured(self.features, points, values, errors, self.exact, repeats)
 
 
 def learned_process(measured: Measured, kernel: str | None = None) -> GaussianProcess:
@@ -280,8 +284,8 @@ def _remembered(
     """Return a choice that was made before from equal measurements, or make it."""
     space = measured.features.encoding.study.parameters
     digest = hashlib.blake2b(repr((kind, measured.exact, space)).encode())
-    for part in (measured.points, measured.values, measured.standard_errors):
-        digest.update(part.numpy().tobytes())
+    for part in (measured.points, measured.values, measured.standard_errors, measured.repeats):
+        digest.update(b"" if part is None else part.numpy().tobytes())
     key = digest.digest()
     if key not in _CHOICES:
         _CHOICES[key] = make(measured)

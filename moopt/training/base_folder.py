@@ -1,10 +1,9 @@
 """The folder of a base model that a package carries, converted once where it is a GGUF file."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from moopt.training.folders import new_folder
+from moopt.training.folders import cache_root, new_folder
 from moopt.training.gguf import SUFFIX, convert_gguf
 from moopt.training.packaged_models import PackagedModel
 
@@ -26,8 +25,7 @@ def base_folder(
     """
     if not model.weights.endswith(SUFFIX):
         return model.locate()
-    root = Path(os.environ.get("MOOPT_CACHE") or Path.home() / ".cache" / "moopt")
-    folder = root / f"base-{model.sha256[:16]}"
+    folder = cache_root() / f"base-{model.sha256[:16]}"
     if not folder.is_dir():
         report("converting the base model", 0.0)
         source = model.locate()

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from moopt.errors import TrainingError
 from moopt.training.batches import Batch, TokenizedTexts, batches_by_length, shuffled_batches
 from moopt.training.parameter_groups import base_parameters, decay_groups, freeze
+from moopt.training.text_tasks import text_logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def logits_of(
     """Return a classifier's logits for each text, in the order of the texts, on the CPU."""
     batches = batches_by_length(_numbered(texts), batch_size)
     with torch.inference_mode():
-        found = torch.cat([_logits(model, batch.to(device)).cpu() for batch in batches])
+        found = torch.cat([text_logits(model, batch.to(device)).cpu() for batch in batches])
     # in the order of the batches so far
     return found[torch.cat([batch.labels for batch in batches]).argsort()]
 
@@ -100,7 +101,7 @@ def distil(
     batches = itertools.islice(_endless(texts, settings.batch_size, seed), settings.steps)
     for step, batch in enumerate(batches):
         taught = logits[batch.labels].to(device)
-        loss = _divergence(_logits(student, batch.to(device)), taught, settings.temperature)
+        loss = _divergence(text_logits(student, batch.to(device)), taught, settings.temperature)
         if not math.isfinite(loss.item()):
             raise TrainingError(
                 f"the loss became {loss.item()} at step {step + 1} of {settings.steps}; "
@@ -122,11 +123,6 @@ def _numbered(texts: TokenizedTexts) -> TokenizedTexts:
 def _endless(texts: TokenizedTexts, batch_size: int, seed: int) -> Iterator[Batch]:
     for epoch in itertools.count():
         yield from shuffled_batches(_numbered(texts), batch_size, seed + epoch)
-
-
-def _logits(model: PreTrainedModel, batch: Batch) -> Float[Tensor, "n classes"]:
-    logits: Tensor = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
-    return logits
 
 
 def _divergence(

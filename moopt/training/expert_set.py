@@ -6,13 +6,12 @@ data and the settings. A change of any of them makes new experts, and equal ones
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from moopt.training.expert_tuning import tune_expert
-from moopt.training.folders import new_folder
+from moopt.training.folders import cache_root, new_folder
 from moopt.training.gguf import SUFFIX, convert_gguf
 from moopt.training.labelled_texts import read_split
 from moopt.training.packaged_models import PackagedModel
@@ -50,8 +49,7 @@ class ExpertSet:
     @property
     def folder(self) -> Path:
         """Where base and experts are kept: below `MOOPT_CACHE`, or `~/.cache/moopt`."""
-        root = Path(os.environ.get("MOOPT_CACHE") or Path.home() / ".cache" / "moopt")
-        return root / f"experts-{self.digest()}"
+        return cache_root() / f"experts-{self.digest()}"
 
     @property
     def base_folder(self) -> Path:

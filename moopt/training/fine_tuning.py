@@ -1,5 +1,6 @@
 """Fine-tuning on texts: a base model, a task and a configuration become a run."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,7 +90,19 @@ def adapted(model: nn.Module, config: TrainingConfig) -> nn.Module:
     freeze(inside, config.frozen)
     freeze_layers(inside, config.frozen_layers)
     if config.gradient_checkpointing:
-        if not isinstance(model, PreTrainedModel | PooledClassifier):
-            raise TrainingError(f"{type(model).__name__} has no gradient checkpointing")
-        model.activation_checkpointing_enable()
+        _checkpoint_activations(model)
     return model
+
+
+def _checkpoint_activations(model: nn.Module) -> None:
+    match model:
+        case PreTrainedModel():
+            inside = model
+        case PooledClassifier():
+            inside = model.encoder
+        case _:
+            raise TrainingError(f"{type(model).__name__} has no gradient checkpointing")
+    with warnings.catch_warnings():
+        # The new name, activation_checkpointing_enable, is not in transformers 5.0.
+        warnings.simplefilter("ignore", FutureWarning)
+        inside.gradient_checkpointing_enable()

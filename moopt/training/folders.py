@@ -1,10 +1,16 @@
-"""Folders that appear complete or not at all."""
+"""Folders that appear complete or not at all, and where those lie that are made once."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def cache_root() -> Path:
+    """Return the folder of what is made once and kept: `MOOPT_CACHE`, or `~/.cache/moopt`."""
+    return Path(os.environ.get("MOOPT_CACHE") or Path.home() / ".cache" / "moopt")
 
 
 @contextmanager

@@ -47,25 +47,24 @@ class PooledClassifier(nn.Module):
         logits: Tensor = self.classifier(self.dropout(mean))
         return Classes(logits)
 
-    def activation_checkpointing_enable(self) -> None:
-        """Compute activations of the encoder twice to need less memory."""
-        self.encoder.activation_checkpointing_enable()
-
 
 def pooled_classifier(
-    encoder: PreTrainedModel, classes: int, dropout: float | None
+    encoder: PreTrainedModel, classes: tuple[str, ...], dropout: float | None
 ) -> PooledClassifier:
     """Put a head on an encoder.
 
     Args:
-        encoder: Its pooler, where it has one, is not used and not trained.
-        classes: How many.
+        encoder: Its pooler, where it has one, is not used and not trained. Its configuration takes
+            the names of the classes.
+        classes: In the order of the outputs.
         dropout: Before the head. None: as the encoder has it inside.
     """
     for name, each in encoder.named_parameters():
         each.requires_grad = not name.startswith("pooler.")
     inside = getattr(encoder.config, "hidden_dropout_prob", 0.1)
-    made = PooledClassifier(encoder, classes, inside if dropout is None else dropout)
+    encoder.config.id2label = dict(enumerate(classes))
+    encoder.config.label2id = {name: index for index, name in enumerate(classes)}
+    made = PooledClassifier(encoder, len(classes), inside if dropout is None else dropout)
     torch.nn.init.normal_(made.classifier.weight, std=0.02)
     torch.nn.init.zeros_(made.classifier.bias)
     made.train(mode=False)

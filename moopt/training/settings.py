@@ -4,7 +4,7 @@ They are short forms of a `TrainingConfig`: AdamW, whose learning rate rises lin
 linearly to 0.
 """
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 from moopt.errors import TrainingError
 from moopt.training.configuration import TrainingConfig
@@ -51,18 +51,7 @@ class FineTuning:
     @property
     def training(self) -> TrainingConfig:
         """What the training runs depend on."""
-        return TrainingConfig(
-            learning_rate=self.learning_rate,
-            head_learning_rate=self.head_learning_rate,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            max_tokens=self.max_tokens,
-            warm_up=self.warm_up,
-            weight_decay=self.weight_decay,
-            max_gradient_norm=self.max_gradient_norm,
-            frozen=self.frozen,
-            seed=self.seed,
-        )
+        return replace(_training(self), head_learning_rate=self.head_learning_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +103,22 @@ class LanguageTuning:
     @property
     def training(self) -> TrainingConfig:
         """What the training runs depend on."""
-        return TrainingConfig(
-            learning_rate=self.learning_rate,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            max_tokens=self.max_tokens,
-            warm_up=self.warm_up,
-            weight_decay=self.weight_decay,
-            max_gradient_norm=self.max_gradient_norm,
-            frozen=self.frozen,
-            seed=self.seed,
-        )
+        return _training(self)
+
+
+def _training(settings: FineTuning | LanguageTuning) -> TrainingConfig:
+    """Return what both kinds of settings say."""
+    return TrainingConfig(
+        learning_rate=settings.learning_rate,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        max_tokens=settings.max_tokens,
+        warm_up=settings.warm_up,
+        weight_decay=settings.weight_decay,
+        max_gradient_norm=settings.max_gradient_norm,
+        frozen=settings.frozen,
+        seed=settings.seed,
+    )
 
 
 def _check_patience(patience: int) -> None:

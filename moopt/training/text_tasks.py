@@ -67,7 +67,7 @@ class Classification:
         """Load a base model with a new head."""
         if self.pooled:
             encoder = load_encoder(base, config.layers, config.dropout)
-            return pooled_classifier(encoder, len(self.classes), config.dropout)
+            return pooled_classifier(encoder, self.classes, config.dropout)
         return load_classifier(base, self.classes, config.layers, config.dropout)
 
     def encode(

@@ -1,7 +1,6 @@
 """One configuration of an optimizer with its schedule, for models of any kind."""
 
 import enum
-import math
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 
@@ -10,6 +9,7 @@ from torch.optim import SGD, AdamW, NAdam, Optimizer
 
 from moopt.errors import TrainingError
 from moopt.training.lion import Lion
+from moopt.training.schedules import share_of_peak
 
 
 class Method(enum.Enum):
@@ -113,14 +113,4 @@ class UpdateRule:
             most_steps: After which a run ends.
         """
         end = max(1, round(self.horizon * most_steps))
-        rising = round(self.warm_up * end)
-        if step < rising:
-            return (step + 1) / rising
-        gone = min(1.0, (step - rising) / max(1, end - rising))
-        match self.schedule:
-            case Schedule.CONSTANT:
-                return 1.0
-            case Schedule.LINEAR:
-                return 1 - gone
-            case Schedule.COSINE:
-                return (1 + math.cos(math.pi * gone)) / 2
+        return share_of_peak(self.schedule.value, min(step, end), end, self.warm_up)

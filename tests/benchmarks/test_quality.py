@@ -56,7 +56,7 @@ def test_a_kept_run_is_not_made_again(tmp_path: Path) -> None:
 
 def test_the_table_holds_scores_and_wins(capsys: pytest.CaptureFixture[str]) -> None:
     problem = problem_named("crash_edge")
-    best = problem.best
+    best = problem.best_hypervolume
     runs = [
         made_run("bayesian", 0, 0.0, 0.5 * best),
         made_run("random", 0, 0.0, 0.25 * best),

@@ -52,11 +52,11 @@ def test_times_of_merges_are_printed_for_reading(call: Call, model: str) -> None
     assert "cpu copies" in rest[-1]
 
 
-def test_what_can_be_measured_is_told(call: Call) -> None:
+def test_what_cannot_be_measured_is_named(call: Call) -> None:
     answer = call("benchmark", "cooking")
 
     assert answer.status == 2
-    assert "merging" in answer.err
+    assert "cooking" in answer.err
 
 
 @pytest.mark.parametrize("device", ["abacus", "meta"])
@@ -75,3 +75,28 @@ def test_a_gpu_that_is_not_there_is_refused(call: Call) -> None:
 
     assert answer.status == 2
     assert "PyTorch finds no GPU here" in answer.err
+
+
+@pytest.mark.slow
+def test_a_race_is_run_and_shown(call: Call, tmp_path: Path) -> None:
+    words = ["benchmark", "--problems", "branin_currin", "--samplers", "sobol,random"]
+    words += ["--seeds", "2", "--trials", "6", "--to", str(tmp_path)]
+
+    first = call(*words)
+    again = call(*words)
+
+    assert first.status == 0, first.err
+    assert first.err.count("branin_currin, sobol, seed") == 2
+    assert "On the median problem sobol" in first.out
+    assert again.out == first.out
+    assert "seed" not in again.err
+    page = (tmp_path / "benchmark.html").read_text()
+    assert "branin_currin" in page
+    assert "http" not in page.partition("<script>")[0]
+
+
+def test_a_race_needs_a_folder(call: Call) -> None:
+    answer = call("benchmark", "--problems", "branin_currin")
+
+    assert answer.status == 2
+    assert "--to is missing" in answer.err

@@ -1,5 +1,6 @@
 """What is wrong with a call is said in a few lines, with exit status 2."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,28 @@ def test_a_study_without_export_says_what_to_add(call: Call, toy: Path, folder: 
     toy.write_text(TOY.replace("def export", "def exported"))
 
     check(call("export", "toy", "--knee", "--to", "m"), 2, "no `export`", "def export(trial, dir")
+
+
+def test_a_report_has_a_kind(call: Call, toy: Path, folder: Path) -> None:
+    filled(toy, folder / "moopt.db")
+
+    check(call("report", "toy", "--to", "front.docx"), 2, "ends in .html, .pdf or .png")
+
+
+def test_a_report_on_paper_needs_matplotlib(
+    call: Call, toy: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(toy, folder / "moopt.db")
+    for name in [each for each in sys.modules if each.startswith("moopt.reports.")]:
+        if name.rpartition(".")[2] in {"paper", "on_paper"}:
+            monkeypatch.delitem(sys.modules, name)
+    for name in [each for each in sys.modules if each.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    answer = call("report", "toy", "--to", "front.pdf", "--measured-only")
+
+    check(answer, 2, "moopt[paper]")
 
 
 def test_a_report_needs_a_file(call: Call, toy: Path, folder: Path) -> None:

@@ -1,4 +1,5 @@
 import logging
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from moopt.evaluators.fine_tune import FineTune
 from moopt.evaluators.metrics.training_cost import training_teraflop
 from moopt.evaluators.trained_model import TrainedModel
 from moopt.evaluators.trial_training import training_of
+from moopt.export.model_card import Origin, model_card
 from moopt.study.evaluation import Context
 from moopt.study.parameters import Parameters
 from moopt.study.trials import Trial
 from moopt.training.batches import Batch, TokenizedTexts
 from moopt.training.configuration import Lora, TrainingConfig
+from moopt.training.labelled_texts import read_split
 from moopt.training.pooled_classifier import PooledClassifier
 from moopt.training.text_tasks import Classification
 from moopt.training.transformers_models import load_classifier
+from tests.reports.made_trials import completed, two_objectives
 from tests.tiny_models import tiny_config, write_base, write_table
 
 CONFIG = TrainingConfig(learning_rate=1e-2, epochs=4, batch_size=8, max_tokens=8)
@@ -176,6 +180,29 @@ def test_a_head_on_the_mean_is_written_beside_its_encoder(
 
     assert isinstance(AutoModel.from_pretrained(tmp_path / "model"), BertModel)
     assert load_file(tmp_path / "model" / "head.safetensors")["weight"].shape == (2, 16)
+
+
+def test_the_card_of_a_head_on_the_mean_tells_how_to_classify(
+    base: Path, table: Path, tmp_path: Path
+) -> None:
+    evaluate = FineTune(base, table, CONFIG, ("accuracy",), pooled=True)
+    measured = evaluate(trial(), context(tmp_path / "0"))
+    folder, search = tmp_path / "model", read_split(table, "search")
+    folder.mkdir()
+    evaluate.export(trial(), folder, tmp_path / "0")
+
+    card = model_card(folder, Origin(two_objectives(), completed(3, 0.9, 12.5)))
+    code = card.split("```python")[1].split("```")[0]
+    for said, meant in (
+        ("path/to/this/folder", str(folder)),
+        ('["A text to classify", "Another one"]', repr(list(search.texts))),
+    ):
+        code = code.replace(said, meant)
+    (tmp_path / "snippet.py").write_text(code)
+    found = runpy.run_path(str(tmp_path / "snippet.py"))["classes"]
+
+    right = [name == label for name, label in zip(found, search.labels, strict=True)]
+    assert sum(right) / len(right) == measured["accuracy"][0] > 0.5
 
 
 def test_a_model_and_texts_of_ones_own_are_trained(tmp_path: Path) -> None:

@@ -11,18 +11,34 @@ from moopt.evaluators.metrics.latency import latency_seconds, median
 from moopt.evaluators.metrics.throughput import throughput_per_second
 
 
+def work(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
 def test_warm_up_runs_do_not_count() -> None:
     calls: list[int] = []
 
     def slow_at_first() -> None:
         calls.append(0)
-        time.sleep(0.05 if len(calls) <= 2 else 0.001)
+        work(0.05 if len(calls) <= 2 else 0.001)
 
     seconds, standard_error = latency_seconds(slow_at_first, warm_up=2, repetitions=5)
 
     assert len(calls) == 7
     assert 0.001 <= seconds < 0.04
     assert 0 < standard_error < 0.04
+
+
+def test_a_run_that_waits_for_a_processor_does_not_count_the_waiting() -> None:
+    def run() -> None:
+        work(0.001)
+        time.sleep(0.02)
+
+    seconds, _ = latency_seconds(run, warm_up=0, repetitions=5)
+
+    assert 0.001 <= seconds < 0.01
 
 
 def test_throughput_is_items_over_seconds() -> None:

@@ -1,3 +1,4 @@
+import gzip
 import logging
 from pathlib import Path
 
@@ -65,6 +66,25 @@ def test_a_merge_that_is_taken_further_measures_the_same(
     assert isinstance(part, dict)
     assert list(part) == NAMES
     assert whole == merges(Trial(2, point), context(tmp_path, 2))
+
+
+def test_as_many_other_texts_have_another_digest(tmp_path: Path) -> None:
+    base = write_base(tmp_path / "base")
+    expert = write_expert(tmp_path / "films", base, 0, ("negative", "positive"))
+    table = write_table(tmp_path / "films.csv.gz", {"search": 8})
+    again = write_table(tmp_path / "again.csv.gz", {"search": 8})
+    others = tmp_path / "others.csv.gz"
+    text = gzip.decompress(table.read_bytes()).replace(b"good", b"fine")
+    others.write_bytes(gzip.compress(text))
+
+    first, same, other = (
+        ClassifierAccuracy({"films": each}, max_tokens=8).load(base, {"films": expert}, "cpu")
+        for each in (table, again, others)
+    )
+
+    assert first.example_counts("search") == other.example_counts("search")
+    assert first.example_digest("search") == same.example_digest("search")
+    assert first.example_digest("search") != other.example_digest("search")
 
 
 def test_measures_that_do_not_tell_their_examples_cannot_race(

@@ -18,7 +18,7 @@ from moopt.study.validation import check_measurements
 
 COUNT = 240
 DIRECTIONS = {"skill": Maximize, "loss": Minimize}
-DATA = data_name(dict.fromkeys(DIRECTIONS, COUNT), "search", 0)
+DATA = data_name(dict.fromkeys(DIRECTIONS, COUNT), "search", 0, "table")
 
 
 @dataclass
@@ -27,6 +27,7 @@ class Table:
 
     scores: dict[str, np.ndarray]
     asked: dict[str, list[int]] = field(default_factory=lambda: {"skill": [], "loss": []})
+    digest: str = "table"
     model: nn.Module = field(default_factory=nn.Module)
 
     def measure(self, split: str) -> dict[str, tuple[float, float]]:
@@ -38,6 +39,10 @@ class Table:
     def example_counts(self, split: str) -> dict[str, int]:
         del split
         return {name: len(each) for name, each in self.scores.items()}
+
+    def example_digest(self, split: str) -> str:
+        del split
+        return self.digest
 
     def example_scores(self, name: str, split: str, places: Sequence[int]) -> np.ndarray:
         del split
@@ -111,6 +116,13 @@ def test_a_model_that_is_worse_in_one_objective_only_is_never_stopped(
 
     assert share == 1.0
     assert measured == approximately(other.measure("search"))
+
+
+def test_models_that_were_measured_on_other_examples_stop_no_others(tmp_path: Path) -> None:
+    run(table(2.0, 0.0), tmp_path, 0)
+    elsewhere = replace(table(0.0, 2.0, seed=1), digest="as many others")
+
+    assert run(elsewhere, tmp_path, 1)[0] == 1.0
 
 
 def test_stopped_models_and_partial_ones_stop_no_others(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from moopt.front.front import front_of
 from moopt.reports.front_plots import lines_figure, plane_figure, steps
 from moopt.reports.points import Role, hover_text, points_of
-from moopt.reports.search_plots import held_out_figure, hypervolume_figure, parameter_figures
+from moopt.reports.search_plots import held_out_figure, parameter_figures
 from tests.reports.made_trials import (
     completed,
     crashed,
@@ -76,15 +76,6 @@ def test_parallel_coordinates_put_the_best_value_on_top() -> None:
     assert len(heights) == 7
     assert max(height[0] for height in heights) == 1.0
     assert min(height[0] for height in heights) == 0.0
-
-
-def test_the_hypervolume_is_drawn_once_for_each_measured_trial() -> None:
-    points = points_of(front_of(two_objectives(), front_of_three()), front_of_three())
-
-    line = hypervolume_figure(points).data[0]
-
-    assert list(line.x) == [1, 2, 3, 4, 5]
-    assert list(line.y) == sorted(line.y)
 
 
 def test_a_front_without_held_out_measurements_has_no_figure_of_them() -> None:

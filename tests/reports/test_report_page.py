@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from moopt.reports.page import report_page
+from moopt.reports.page_tables import failures_table
 from moopt.study.study import Study
 from moopt.study.trials import Trial, TrialState
 from tests.reports.made_trials import (
@@ -80,6 +81,28 @@ def test_failures_of_one_kind_and_message_share_a_row() -> None:
 
     assert '<td class="message">5, 6</td>' in page
     assert '<td class="message">9</td>' in page
+
+
+def test_failures_that_differ_in_numbers_and_names_share_a_row() -> None:
+    page = failures_table(
+        [crashed(each, f"Traceback\nOSError: no '/tmp/{each}/x', {each}") for each in range(5000)]
+    )
+
+    assert len(page) < 10_000
+    assert "<td>5000</td>" in page
+    assert "<summary>OSError: no &#x27;/tmp/4999/x&#x27;, 4999</summary>" in page
+    assert "<pre>Traceback\n" in page
+
+
+def test_of_many_kinds_of_failures_the_most_frequent_are_shown() -> None:
+    letters = "abcdefgh"
+    messages = [f"{x}{y}{'long ' * 2000}" for x in letters for y in letters]
+
+    page = failures_table([crashed(each, message) for each, message in enumerate(messages)])
+
+    assert page.count("<tr>") == 51
+    assert "14 more kinds of message, 14 trials." in page
+    assert len(page) < 300_000
 
 
 def test_the_knee_is_marked_in_the_table() -> None:

@@ -11,7 +11,7 @@ from moopt.study.objectives import Maximize, Objective
 from moopt.study.parameters import Categorical, Continuous
 from moopt.study.study import Study
 from moopt.study.trials import Failure, FailureKind, Measurement, Trial, TrialState
-from tests.samplers.fidelity_runs import CURVES, curves, search
+from tests.samplers.fidelity_runs import CURVES, EPOCHS, curves, search
 
 
 def done(number: int, score: float, time: float) -> Trial:
@@ -82,15 +82,44 @@ def test_a_failed_trial_is_never_taken_further() -> None:
     assert len(ended) == sum(trial.failure is not None for trial in trials)
 
 
-def test_a_small_space_ends_when_all_was_tried() -> None:
-    study = Study(
-        "small",
-        parameters=[Categorical("c", ["a", "b", "c", "d"])],
-        objectives=[Objective("score", Maximize)],
-        fidelity=CURVES.fidelity,
-    )
-    trials = search(study, AshaSampler(), 12, lambda p, s: {"score": s + len(str(p["c"]))}).trials
-    assert Counter(trial.fidelity for trial in trials) == {1.0: 4, 3.0: 1}
+SMALL = Study(
+    "small",
+    parameters=[Categorical("c", ["a", "bb", "ccc", "dddd"])],
+    objectives=[Objective("score", Maximize)],
+    fidelity=CURVES.fidelity,
+)
+
+
+def test_a_small_space_ends_when_all_is_whole_and_the_best_are_whole_first() -> None:
+    trials = search(SMALL, AshaSampler(), 20, lambda p, _: {"score": len(str(p["c"]))}).trials
+
+    assert Counter(trial.fidelity for trial in trials) == {1.0: 4, 3.0: 4, 9.0: 4}
+    whole = [trial.parameters["c"] for trial in trials if trial.fidelity == EPOCHS.high]
+    assert whole == ["dddd", "ccc", "bb", "a"]
+
+
+def test_in_a_space_that_is_used_up_what_runs_at_a_level_is_waited_for() -> None:
+    optimizer = Optimizer(SMALL, AshaSampler())
+    asked = optimizer.ask(9)
+    for trial in asked[:2]:
+        optimizer.tell(trial.number, {"score": len(str(trial.parameters["c"]))})
+
+    assert len(asked) == 4
+    assert optimizer.ask(9) == []
+
+    for trial in asked[2:]:
+        optimizer.tell(trial.number, {"score": len(str(trial.parameters["c"]))})
+    further = optimizer.ask(9)
+    assert [trial.fidelity for trial in further] == [3.0] * 4
+    assert [trial.parameters["c"] for trial in further] == ["dddd", "ccc", "bb", "a"]
+
+
+def test_what_failed_in_a_small_space_is_not_taken_further() -> None:
+    trials = search(
+        SMALL, AshaSampler(), 20, lambda p, _: None if p["c"] == "a" else {"score": 1.0}
+    ).trials
+
+    assert Counter(trial.fidelity for trial in trials) == {1.0: 4, 3.0: 3, 9.0: 3}
 
 
 def test_a_study_without_a_fidelity_is_refused() -> None:

@@ -18,7 +18,8 @@ from moopt.study.objectives import (
 )
 from moopt.study.parameters import Categorical, Continuous, Integer, Parameters
 from moopt.study.study import Study
-from moopt.study.trials import Trial
+from moopt.study.trials import Trial, TrialState
+from moopt.study.validation import check_parameters
 from tests.samplers.fidelity_runs import CURVES, EPOCHS, curves, number, search
 
 SAMPLER = MultiFidelitySampler(surrogate="matern")
@@ -41,6 +42,8 @@ def test_nothing_is_proposed_twice_at_a_fidelity_and_everything_goes_up() -> Non
             before = trials[trial.continues]
             assert trial.parameters == before.parameters
             assert (trial.fidelity or 0) > (before.fidelity or 0)
+    brief = [each for each in trials if each.continues is None and each.fidelity != EPOCHS.high]
+    assert spent(brief) <= 0.7 * spent(trials)
     counts = Counter(trial.fidelity for trial in trials)
     assert counts[1.0] >= 5
     assert counts[9.0] >= 3
@@ -125,6 +128,23 @@ def test_a_small_space_ends_when_all_is_whole() -> None:
     whole = {key(each.parameters) for each in optimizer.trials if each.fidelity == 3.0}
     assert len(whole) == 6
     assert optimizer.ask() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fidelity", [EPOCHS, replace(EPOCHS, unbiased=True)])
+def test_while_the_first_whole_trials_run_the_search_goes_on(fidelity: Fidelity) -> None:
+    study = replace(CURVES, fidelity=fidelity)
+    ended = search(study, SAMPLER, 6).trials
+    brief = [replace(trial, fidelity=1.0, continues=None) for trial in ended[:5]]
+    running = [
+        Trial(5 + place, each.parameters, state=TrialState.RUNNING, fidelity=9.0, continues=place)
+        for place, each in enumerate(brief[:3])
+    ]
+
+    (candidate,) = SAMPLER.propose(study, [*brief, *running], 1, 0)
+
+    assert candidate.fidelity in EPOCHS.levels(3.0)
+    check_parameters(study.parameters, (), candidate.parameters, "it")
 
 
 def test_a_study_without_a_fidelity_is_refused() -> None:

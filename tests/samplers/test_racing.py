@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +11,15 @@ from moopt import (
     Measurement,
     Objective,
     Optimizer,
+    Store,
     Study,
     Trial,
     TrialState,
+    optimize,
 )
 from moopt.encoding.training_data import trials_to_learn_from
 from moopt.errors import SelectionError
+from moopt.samplers.budgets import told_the_budget
 from moopt.samplers.racing import RacingSampler
 from moopt.study.serialization import study_from_json, study_to_json
 
@@ -32,24 +36,23 @@ def study(fidelity: Fidelity | None = EXAMPLES) -> Study:
     )
 
 
-def tell(optimizer: Optimizer, trial: Trial) -> None:
+def measured(trial: Trial, context: object = None) -> dict[str, tuple[float, float]]:
     """Measure two hills, on a share of the examples as exactly as the share is large."""
+    del context
     x, y = (float(str(trial.parameters[name])) for name in ("x", "y"))
     noise = 0.02 / math.sqrt(trial.fidelity or 1.0)
     luck = noise * math.sin(99 * trial.number)
-    optimizer.tell(
-        trial.number,
-        {
-            "left": (1 - (x - 0.2) ** 2 - 2 * (y - 0.3) ** 2 + luck, noise),
-            "right": (1 - (x - 0.8) ** 2 - 2 * (y - 0.5) ** 2 - luck, noise),
-        },
-    )
+    return {
+        "left": (1 - (x - 0.2) ** 2 - 2 * (y - 0.3) ** 2 + luck, noise),
+        "right": (1 - (x - 0.8) ** 2 - 2 * (y - 0.5) ** 2 - luck, noise),
+    }
 
 
 def searched(sampler: RacingSampler, count: int) -> Optimizer:
     optimizer = Optimizer(study(), sampler, seed=0)
     for _ in range(count):
-        tell(optimizer, *optimizer.ask())
+        (trial,) = optimizer.ask()
+        optimizer.tell(trial.number, measured(trial))
     return optimizer
 
 
@@ -74,6 +77,23 @@ def test_the_end_of_a_budget_is_kept_for_what_is_best_then() -> None:
 
     further = [each.number for each in trials if each.continues is not None]
     assert further == [10, 11]
+
+
+@pytest.mark.slow
+def test_a_run_tells_its_budget(tmp_path: Path) -> None:
+    sampler = RacingSampler(begun_for_each=50, kept=0.6)
+    with Store("sqlite://") as store:
+        optimize(study(), measured, budget=3.0, sampler=sampler, store=store, directory=tmp_path)
+        trials = store.trials("race")
+
+    further = [each.number for each in trials if each.continues is not None]
+    assert further == [10, 11]
+
+
+def test_a_budget_of_its_own_stands() -> None:
+    assert told_the_budget(RacingSampler(budget=5.0), 3.0) == RacingSampler(budget=5.0)
+    assert told_the_budget(RacingSampler(), 3.0) == RacingSampler(budget=3.0)
+    assert told_the_budget(RacingSampler(), None) == RacingSampler()
 
 
 @pytest.mark.slow

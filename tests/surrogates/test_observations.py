@@ -64,6 +64,18 @@ def test_known_and_learned_noise_at_one_point_stay_apart() -> None:
     assert (found.location + found.scale * found.values).tolist() == pytest.approx([2.5, 2.0])
 
 
+def test_means_of_more_repeats_weigh_more_where_noise_is_learned() -> None:
+    points = torch.tensor([[0.1], [0.7], [0.1]], dtype=torch.float64)
+
+    found = observe(points, doubles(1.0, 9.0, 3.0), doubles(*[UNKNOWN] * 3), doubles(1, 2, 3))
+
+    assert found.repeats.tolist() == [4.0, 2.0]
+    assert (found.location + found.scale * found.values).tolist() == pytest.approx([2.5, 9.0])
+    # Two repeats at one point differ: one of them is spare, and tells of the noise of one each.
+    assert found.spare == 1
+    assert found.scale**2 * found.scatter == pytest.approx(1 * 1.5**2 + 3 * 0.5**2)
+
+
 def test_an_error_of_zero_is_as_small_as_numbers_allow() -> None:
     found = observe(uniform(2, 1), doubles(1.0, 2.0), doubles(0.0, 0.0))
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from scipy.special import betainc
 from torch import Tensor
 
-from moopt.evaluators.metrics.timing import REPETITIONS, WARM_UP, run_seconds
+from moopt.evaluators.metrics.timing import REPETITIONS, WARM_UP, run_seconds, steady_clock
 
 
 def latency_seconds(
@@ -23,7 +23,10 @@ def latency_seconds(
     warm_up: int = WARM_UP,
     repetitions: int = REPETITIONS,
 ) -> tuple[float, float]:
-    """Return the median wall seconds of a run and the standard error of that median.
+    """Return the median seconds of a run and the standard error of that median.
+
+    They are seconds of the processor on a CPU, and seconds on the wall elsewhere: see
+    `timing.steady_clock`.
 
     The standard error tells of the spread within this process. What differs from process to
     process, such as other programs on the machine, it cannot know.
@@ -37,7 +40,11 @@ def latency_seconds(
     Raises:
         EvaluationError: There are fewer than two runs that count.
     """
-    return median(run_seconds(run, device, warm_up=warm_up, repetitions=repetitions))
+    return median(
+        run_seconds(
+            run, device, warm_up=warm_up, repetitions=repetitions, clock=steady_clock(device)
+        )
+    )
 
 
 def median(values: Float[Tensor, " n"]) -> tuple[float, float]:

@@ -14,9 +14,14 @@ REPETITIONS = 30
 
 
 def run_seconds(
-    run: Callable[[], object], device: str, *, warm_up: int, repetitions: int
+    run: Callable[[], object],
+    device: str,
+    *,
+    warm_up: int,
+    repetitions: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Float[Tensor, " n"]:
-    """Return the wall seconds of each run, without those that only warm up.
+    """Return the seconds of each run, without those that only warm up.
 
     A GPU works behind the back of the process, so each run ends when its device has no work left.
 
@@ -25,6 +30,7 @@ def run_seconds(
         device: Name of the torch device that it works on.
         warm_up: Runs that do not count: they compile, fill caches and raise the clock.
         repetitions: Runs that count, two or more.
+        clock: Tells seconds; those on the wall unless given.
 
     Raises:
         EvaluationError: There are fewer than two runs that count.
@@ -39,11 +45,26 @@ def run_seconds(
     seconds = []
     for _ in range(repetitions):
         wait()
-        began = time.perf_counter()
+        began = clock()
         run()
         wait()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(clock() - began)
     return torch.tensor(seconds, dtype=torch.float64)
+
+
+def steady_clock(device: str) -> Callable[[], float]:
+    """Return the clock whose seconds depend least on what else a machine does.
+
+    On a CPU it counts the time that processors work for this process. Where other processes want
+    the same processors, a run waits its turn, and the clock on the wall counts the waiting: it
+    tells of the machine. What is left are the caches that they share. Work in several threads
+    counts once for each, so compare only what ran with equal numbers of them. Elsewhere the
+    processor only waits for the device, and it is the clock on the wall.
+
+    Args:
+        device: Name of the torch device that does the work.
+    """
+    return time.process_time if torch.device(device).type == "cpu" else time.perf_counter
 
 
 def _synchronisation(device: str) -> Callable[[], None]:

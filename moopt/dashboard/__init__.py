@@ -1,0 +1,1 @@
+"""A web application that shows the studies of a store while they run."""

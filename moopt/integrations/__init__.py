@@ -1,0 +1,1 @@
+"""moopt's search inside other tools, for those who stay with them."""
