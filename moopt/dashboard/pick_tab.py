@@ -127,7 +127,8 @@ def register_exports(app: Dash, exports: Exports) -> None:
         _clicks: object, _ticks: object, number: int | None, study: str
     ) -> tuple[object, bool, bool]:
         refused = []
-        if ctx.triggered_id == "pick-export" and number is not None:
+        # One call tells of a press and of a new choice, where both come at once.
+        if "pick-export.n_clicks" in ctx.triggered_prop_ids and number is not None:
             try:
                 exports.start(study, number)
             except MooptError as error:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dash import Dash, html
 
 from moopt.benchmarks.made_trials import fill_store, tuning_study, tuning_trials
 from moopt.cli.export import export_named
 from moopt.dashboard.exports import Exports, Progress
 from moopt.dashboard.live import LiveStudies
+from moopt.dashboard.pick_tab import register_exports
 from moopt.errors import MooptError, SelectionError
 from moopt.store.store import Store
 
@@ -89,3 +91,29 @@ def test_an_export_may_start_processes_of_its_own(folder: Path, exports: Exports
 
     assert written(exports).kind == "good"
     assert (folder / "models" / "tuning-0" / "child").read_text() != str(os.getpid())
+
+
+def test_a_press_counts_beside_a_new_choice(exports: Exports) -> None:
+    app = Dash()
+    app.layout = html.Div()
+    register_exports(app, exports)
+    body = {
+        "output": "..pick-exported.children...export-clock.disabled...pick-export.disabled..",
+        "outputs": [
+            {"id": "pick-exported", "property": "children"},
+            {"id": "export-clock", "property": "disabled"},
+            {"id": "pick-export", "property": "disabled"},
+        ],
+        "inputs": [
+            {"id": "pick-export", "property": "n_clicks", "value": 1},
+            {"id": "export-clock", "property": "n_intervals", "value": None},
+            {"id": "pick-number", "property": "data", "value": 3},
+        ],
+        "state": [{"id": "study", "property": "data", "value": "tuning"}],
+        "changedPropIds": ["pick-number.data", "pick-export.n_clicks"],
+    }
+
+    answer = app.server.test_client().post("/_dash-update-component", json=body)
+
+    assert answer.status_code == 200
+    assert [each.number for each in exports.progress("tuning")] == [3]
