@@ -157,7 +157,7 @@ def add_parallel_axes(
         **quiet_axis(
             tickvals=list(range(len(titles))),
             ticktext=list(titles),
-            range=[-0.25, len(titles) - 0.75],
+            range=[-0.4, len(titles) - 0.6],
         )
     )
     figure.update_yaxes(
