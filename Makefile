@@ -6,6 +6,8 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
+# What PyTorch compiles is a checkout's own: what another one left half done keeps nobody waiting.
+export TORCH_EXTENSIONS_DIR := $(CURDIR)/.venv/torch_extensions
 
 STUDY := studies/merge_minilm.py
 DEMO := demo

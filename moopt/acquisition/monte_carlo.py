@@ -19,6 +19,7 @@ from botorch.sampling.list_sampler import ListSampler
 from botorch.sampling.normal import IIDNormalSampler, SobolQMCNormalSampler
 from torch import Tensor
 
+from moopt.acquisition.fused_kernel import prepare_fused_kernel
 from moopt.encoding.training_data import Limit, TrainingData
 from moopt.surrogates.botorch_models import botorch_model
 from moopt.surrogates.outcomes import Outcomes
@@ -39,6 +40,7 @@ def monte_carlo_hypervolume(outcomes: Outcomes, seed: int) -> AcquisitionFunctio
     objectives with expected hypervolume improvement", NeurIPS (2021); Ament et al., "Unexpected
     improvements to expected improvement for Bayesian optimization", NeurIPS (2023).
     """
+    prepare_fused_kernel()
     data, model = outcomes.data, botorch_model(outcomes)
     samples = FRONTS.get(data.objective_count, FEWEST_FRONTS)
     with warnings.catch_warnings(), torch.no_grad():

@@ -18,6 +18,7 @@ from ax.api.client import Client
 from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 from ax.exceptions.core import SearchSpaceExhausted
 
+from moopt.acquisition.fused_kernel import prepare_fused_kernel
 from moopt.benchmarks.peer_outcomes import Proposals, measured, standard_errors
 from moopt.benchmarks.peer_space import Axis, FlatSpace, Kind, Point, Sum, Weights
 from moopt.benchmarks.problem import Found
@@ -73,6 +74,7 @@ class AxSearch:
         Raises:
             SelectionError: Ax finds nothing that it has not tried.
         """
+        prepare_fused_kernel()
         with _quiet():
             try:
                 ((trial, found),) = self._client.get_next_trials(max_trials=1).items()

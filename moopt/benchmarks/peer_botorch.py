@@ -36,6 +36,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
+from moopt.acquisition.fused_kernel import prepare_fused_kernel
 from moopt.benchmarks.peer_columns import Columns
 from moopt.benchmarks.peer_outcomes import Proposals, measured, standard_errors
 from moopt.benchmarks.peer_space import FlatSpace, Weights
@@ -159,6 +160,7 @@ class BotorchSearch:
             return None
         count = len(self._study.objectives)
         pending = self._proposals.handles
+        prepare_fused_kernel()
         acquisition = qLogNoisyExpectedHypervolumeImprovement(
             model=model,
             ref_point=self._reference(outcomes[:, :count]),
