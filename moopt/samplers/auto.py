@@ -9,6 +9,8 @@ from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.history import initial_trials
 from moopt.samplers.notes import CHOICE
 from moopt.samplers.optional import pymoo_sampler
+from moopt.samplers.sources import NAME as FROM_SOURCES
+from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 
@@ -23,20 +25,27 @@ class AutoSampler:
     learnable: int = 2_000
     """Most measured trials for a Gaussian process: its time grows with their cube."""
 
+    sources: Sequence[Source] = ()
+    """Earlier studies to learn from."""
+
+    def learning_from(self, sources: Sequence[Source]) -> "AutoSampler":
+        """Return the same sampler that learns from earlier studies, too."""
+        return replace(self, sources=(*self.sources, *sources))
+
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
     ) -> list[Candidate]:
         """Return candidates that say in their notes who proposed them, and why."""
         initial = self.initial_trials
         if initial is None:
-            initial = initial_trials(study)
+            initial = initial_trials(study, self.sources)
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         measured = sum(_is_measured(study, trial) for trial in trials)
         learned = _counted(measured, "trial") + " measured"
-        reasons = {"sobol": f"{learned}, too few to learn from"}
+        reasons = {"sobol": f"{learned}, too few to learn from", FROM_SOURCES: "from their fronts"}
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
-        sampler: Sampler = BayesianSampler(initial_trials=initial)
+        sampler: Sampler = BayesianSampler(initial_trials=initial, sources=self.sources)
         wish = ""
         if measured > self.learnable:
             try:

@@ -1,7 +1,7 @@
 """Bayesian optimization: learn the outcomes, propose what would add most to the front."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from moopt.errors import SelectionError
 from moopt.front.dominance import is_nondominated
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
+from moopt.samplers.sources import learned_lessons
+from moopt.samplers.starting_points import announced
+from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
@@ -59,6 +62,10 @@ class BayesianSampler:
     threads: int = 1
     """For linear algebra: at these sizes more are slower."""
 
+    sources: Sequence[Source] = ()
+    """Earlier studies to learn from: their fronts are tried first, and their models guide the ones
+    of this study as far as they rank its trials well."""
+
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
     ) -> list[Candidate]:
@@ -67,6 +74,7 @@ class BayesianSampler:
         Raises:
             SelectionError: The acquisition function needs several objectives, or the surrogate does
                 not suit the space.
+            StudyError: A source has nothing to do with the study.
             SurrogateError: No Gaussian process fits an outcome.
         """
         if len(study.objectives) == 1 and self.acquisition in OF_SEVERAL_OBJECTIVES:
@@ -76,11 +84,24 @@ class BayesianSampler:
             )
         encoding = SpaceEncoding.of(study)
         data = training_data(study, encoding, trials)
-        if not self.can_learn(study, data, trials):
-            return QuasiRandomSampler().propose(study, trials, count, seed)
         step = len(trials)
+        lessons = None
+        if self.sources:
+            with reproducible(seed, self.threads):
+                lessons = learned_lessons(encoding, self.sources)
+        if not self.can_learn(study, data, trials):
+            first = [] if lessons is None else lessons.untried(trials, count)
+            known = [*trials, *map(announced, first)]
+            rest = count - len(first)
+            return first + QuasiRandomSampler().propose(study, known, rest, seed) if rest else first
         with reproducible(seed * 1_000_003 + step, self.threads):
-            outcomes = learn_outcomes(encoding, data, self.surrogate)
+            outcomes = learn_outcomes(
+                encoding,
+                data,
+                self.surrogate,
+                sources=None if lessons is None else lessons.models,
+                seed=seed + step,
+            )
             points = self._best_together(encoding, outcomes, trials, count, seed + step)
         notes = {"surrogate": outcomes.description}
         return [
@@ -93,11 +114,15 @@ class BayesianSampler:
             for point in points
         ]
 
+    def learning_from(self, sources: Sequence[Source]) -> "BayesianSampler":
+        """Return the same sampler that learns from earlier studies, too."""
+        return replace(self, sources=(*self.sources, *sources))
+
     def can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
         """Say whether enough has begun and was measured for a model."""
         initial = self.initial_trials
         if initial is None:
-            initial = initial_trials(study)
+            initial = initial_trials(study, self.sources)
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         fewest = min(int(data.measured(column).sum()) for column in range(len(data.names)))
         return begun >= initial and fewest >= 3

@@ -1,5 +1,6 @@
 """All outcomes of a study, each with the data that it has."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from moopt.errors import SelectionError, SurrogateError
 from moopt.surrogates.features import Features
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.guides import SourceModel, SourceModels, guided_process
 from moopt.surrogates.selection import (
     ANYWHERE,
     Measured,
@@ -61,6 +63,9 @@ def learn_outcomes(
     data: TrainingData,
     kernel: str | None = None,
     repeats: Float[Tensor, " n"] | None = None,
+    *,
+    sources: SourceModels | None = None,
+    seed: int = 0,
 ) -> Outcomes:
     """Learn every outcome from the trials in which it was measured; formulas are computed.
 
@@ -73,6 +78,8 @@ def learn_outcomes(
         data: What was measured.
         kernel: The kernel of all outcomes, by name. None: chosen for each.
         repeats: How many repeats each measurement is worth where its error is learned. None: one.
+        sources: What earlier studies say of the outcomes. None: nothing.
+        seed: Of the draws by which sources are compared.
 
     Raises:
         SelectionError: The kernel does not suit the space.
@@ -103,7 +110,8 @@ def learn_outcomes(
             data.standard_errors[rows, column],
             repeats=None if repeats is None else repeats[rows],
         )
-        surrogates.append(_learned(name, measured, kernel))
+        known = () if sources is None else sources.get(name, ())
+        surrogates.append(_learned(name, measured, kernel, known, seed + column))
     if len(data.crashed):
         surrogates.append(_success(features, data))
         limit = Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY, weight=CAUTION)
@@ -118,9 +126,16 @@ def _success(features: Features, data: TrainingData) -> GaussianProcess:
     return _learned("success", Measured(features, points, values, unknown), ANYWHERE)
 
 
-def _learned(name: str, measured: Measured, kernel: str | None) -> GaussianProcess:
+def _learned(
+    name: str,
+    measured: Measured,
+    kernel: str | None,
+    known: Sequence[SourceModel] = (),
+    seed: int = 0,
+) -> GaussianProcess:
     try:
-        return learned_process(measured, kernel)
+        own = learned_process(measured, kernel)
+        return guided_process(own, measured, known, seed) if known else own
     except np.linalg.LinAlgError as error:
         values = measured.values
         raise SurrogateError(
