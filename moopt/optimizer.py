@@ -12,7 +12,7 @@ from moopt.front.reference_point import infer_references, is_settled
 from moopt.protocols import Sampler
 from moopt.samplers.history import whole_fidelity
 from moopt.samplers.registry import sampler_named
-from moopt.samplers.sources import told_sources
+from moopt.samplers.sources import require_learner, told_sources
 from moopt.samplers.starting_points import next_candidates
 from moopt.study.outcomes import checked_fidelity
 from moopt.study.parameters import Parameters
@@ -64,6 +64,8 @@ class Optimizer:
         self._study = study
         named = sampler_named(sampler) if isinstance(sampler, str) else sampler
         sources = [instructive(each) for each in transfer_from]
+        if sources:
+            require_learner(named)
         for each in sources:
             match_source(study, each)
         self._sampler = told_sources(named, sources)

@@ -10,6 +10,7 @@ from typing import assert_never
 import typer
 
 from moopt.cli.display import print_found
+from moopt.cli.earlier_studies import earlier_studies
 from moopt.cli.errors import NothingFoundError, no_front
 from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument
 from moopt.cli.progress import Observer, observer
@@ -30,6 +31,7 @@ from moopt.cli.run_options import (
     SeedOption,
     StopEarlyOption,
     TimeLimitOption,
+    TransferOption,
     TrialsOption,
     TrialTimeoutOption,
     WorkersOption,
@@ -67,6 +69,7 @@ def run(
     executor: ExecutorOption = ExecutorName.LOCAL,
     gpus_per_trial: GpusOption = None,
     sampler: SamplerOption = "auto",
+    transfer_from: TransferOption = None,
     stop_early: StopEarlyOption = None,
     seed: SeedOption = 0,
     store: StoreOption = DEFAULT_STORE,
@@ -83,8 +86,7 @@ def run(
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
-    A study that has trials goes on where it stopped. Ctrl-C lets running trials finish, Ctrl-C
-    twice stops at once; nothing measured is lost.
+    It goes on where it stopped. Ctrl-C lets running trials finish, Ctrl-C twice stops at once.
 
     Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
     """
@@ -111,13 +113,19 @@ def run(
         ray_wait=ray_wait,
         lease=lease,
     )
-    place.check()
     del scale  # the study file has been told by the environment
     with Store(store) as opened:
-        file = study_file(study, opened)
-        opened.register(file.study, file.path, accept_changes=accept_changes)
-        found, recorded = _run(file, opened, place, artifacts(store), search)
+        file = _registered(study, opened, accept_changes=accept_changes)
+        sources = earlier_studies(transfer_from or (), file.study, opened)
+        learning = partial(search, transfer_from=sources)
+        found, recorded = _run(file, opened, place, artifacts(store), learning)
     conclude(found, recorded, asked)
+
+
+def _registered(study: str, store: Store, *, accept_changes: bool) -> StudyFile:
+    file = study_file(study, store)
+    store.register(file.study, file.path, accept_changes=accept_changes)
+    return file
 
 
 def _run(
@@ -141,7 +149,11 @@ def _run(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where trials are to run."""
+    """Where trials are to run.
+
+    Raises:
+        SelectionError: Only another executor can do what is asked.
+    """
 
     name: ExecutorName
     workers: int | None
@@ -166,12 +178,8 @@ class Place:
         limit = self.memory_limit
         return None if limit is None else size_in_bytes(limit, "--memory-limit")
 
-    def check(self) -> None:
-        """Refuse what an executor cannot do.
-
-        Raises:
-            SelectionError: Only another one can do it.
-        """
+    def __post_init__(self) -> None:
+        """Refuse what an executor cannot do."""
         asked = {
             "--workers": self.workers not in {None, 1},
             "--gpus-per-trial": self.gpus_per_trial is not None,

@@ -44,20 +44,23 @@ class LearnsFromSources(Protocol):
         ...
 
 
-def told_sources(sampler: Sampler, sources: Sequence[Source]) -> Sampler:
-    """Return a sampler that learns from earlier studies, where there are some.
+def require_learner(sampler: Sampler) -> None:
+    """See whether a sampler learns from earlier studies.
 
     Raises:
-        SelectionError: The sampler does not learn from others' trials.
+        SelectionError: It does not.
     """
-    if not sources:
-        return sampler
     if not isinstance(sampler, LearnsFromSources):
         raise SelectionError(
-            f"{type(sampler).__name__} does not learn from earlier studies, and was given "
-            f"{', '.join(repr(each.name) for each in sources)}; take the sampler auto or bayesian, "
-            "or leave them out"
+            f"{type(sampler).__name__} does not learn from earlier studies; take the sampler auto "
+            "or bayesian, or leave the studies out"
         )
+
+
+def told_sources(sampler: Sampler, sources: Sequence[Source]) -> Sampler:
+    """Return a sampler that learns from earlier studies, where there are some and it can."""
+    if not sources or not isinstance(sampler, LearnsFromSources):
+        return sampler
     return sampler.learning_from(sources)
 
 
