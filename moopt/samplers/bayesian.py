@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -15,9 +14,8 @@ from moopt.acquisition.scalarized import random_directions
 from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
-from moopt.encoding.training_data import TrainingData, training_data
+from moopt.encoding.training_data import TrainingData, front_points, training_data
 from moopt.errors import SelectionError
-from moopt.front.dominance import is_nondominated
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.samplers.sources import learned_lessons
@@ -139,7 +137,7 @@ class BayesianSampler:
         many = outcomes.data.objective_count >= MANY_OBJECTIVES
         build = ACQUISITIONS[self.acquisition or ("directions" if many else "boxes")]
         box = SearchBox(encoding)
-        front = outcomes.data.points[_on_front(outcomes.data)]
+        front = front_points(outcomes.data)
         tried = encoding.encode_all(tried_parameters(trials))
         whole = all_parameters(encoding.study, ENUMERABLE)
         known_points = None if whole is None else encoding.encode_all(whole)
@@ -156,15 +154,3 @@ class BayesianSampler:
             tried = torch.cat([tried, point[None]])
             outcomes = outcomes.with_pending(point)
         return chosen
-
-
-def _on_front(data: TrainingData) -> Tensor:
-    """Say which points are non-dominated among those that have every objective.
-
-    What is beyond an aspiration is no better than the aspiration.
-    """
-    objectives = data.outcomes[:, : data.objective_count].minimum(data.aspiration_point)
-    complete = ~objectives.isnan().any(dim=1)
-    best = torch.zeros(len(objectives), dtype=torch.bool)
-    best[complete] = torch.from_numpy(is_nondominated(np.asarray(objectives[complete])))
-    return best

@@ -137,7 +137,7 @@ def ranked_guide(own: GaussianProcess, models: Sequence[SourceModel], seed: int)
         misranked(posterior_draws(each.process, points[:, each.columns], DRAWS, seed), values)
         for each in models
     ]
-    weights = rank_weights(rankings, misranked_left_out(own, DRAWS, seed), seed)[:-1]
+    weights = rank_weights(rankings, misranked_left_out(own, DRAWS, seed), seed)
     kept = (weights > 0).nonzero()[:, 0].tolist()
     if not kept:
         return None

@@ -40,22 +40,26 @@ def misranked_left_out(process: GaussianProcess, count: int, seed: int) -> Float
 
 def rank_weights(
     rankings: Sequence[Float[Tensor, " s"]], own: Float[Tensor, " s"], seed: int
-) -> Float[Tensor, " m_and_1"]:
-    """Return the weight of each model, the one of its own last: how often it ranks best.
+) -> Float[Tensor, " m"]:
+    """Return the weight of each source: how often it ranks best of those that are kept.
 
-    A model that ranks worse than the own one in some draws is dropped with that probability, so
-    that many bad ones do not add up to something: the guard against negative transfer.
+    The guard against negative transfer: a source is dropped with a probability, which is by how
+    much more often it ranks worse than the model that has learned from these measurements alone,
+    than better. All weights are zero where none is kept.
 
     Args:
-        rankings: For each of the other models, the share of pairs that each draw gets wrong.
-        own: The same of the model that has learned from these measurements only.
+        rankings: For each source, the share of pairs that each draw gets wrong.
+        own: The same of the model that has learned from these measurements alone.
         seed: Of what is dropped.
     """
-    losses = torch.stack([*rankings, own])
-    worse = (losses[:-1] > losses[-1]).to(losses).mean(dim=1)
+    losses = torch.stack(list(rankings))
+    worse = (losses > own).to(losses) - (losses < own).to(losses)
     generator = torch.Generator().manual_seed(seed)
-    dropped = torch.rand(len(worse), generator=generator, dtype=torch.float64) < worse
-    losses[:-1][dropped] = torch.inf
+    draws = torch.rand(len(losses), generator=generator, dtype=losses.dtype)
+    dropped = draws < worse.mean(dim=1)
+    if bool(dropped.all()):
+        return torch.zeros_like(draws)
+    losses[dropped] = torch.inf
     best = (losses == losses.min(dim=0).values).to(losses)
     weights: Tensor = (best / best.sum(dim=0)).mean(dim=1)
     return weights

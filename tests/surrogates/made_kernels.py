@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from moopt.surrogates.composite_kernels import Additive, Quadratic
+from moopt.surrogates.guided_kernel import Guided
 from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.sparse_axes import SparseAxes
 from moopt.surrogates.warped_kernels import Warped
@@ -19,6 +20,7 @@ KERNELS: dict[str, Kernel] = {
     "sparse": SparseAxes.of(GROUPS),
     "warped_matern": Warped(MATERN, WARPED_COLUMNS),
     "warped_quadratic": Warped(Quadratic(RBF), WARPED_COLUMNS),
+    "guided": Guided(Stationary(GROUPS[:3], rough=True)),
 }
 
 
