@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from moopt.encoding.columns import blocks_of
 from moopt.encoding.space import SpaceEncoding
-from moopt.encoding.training_data import outcome_names, training_data, trials_to_learn_from
+from moopt.encoding.training_data import (
+    TrainingData,
+    outcome_names,
+    training_data,
+    trials_to_learn_from,
+)
 from moopt.errors import StudyError
 from moopt.study.parameters import Categorical, Continuous, Integer, Parameter, Parameters
 from moopt.study.simplex import Simplex
@@ -39,6 +44,9 @@ class MatchedSource:
 
     standard_errors: Float[Tensor, "n k"]
     """NaN: not known, to be learned."""
+
+    feasible: Bool[Tensor, " n"]
+    """Whether no limit of the study is known to be broken."""
 
     shared: tuple[str, ...]
     """Outcomes of the study that the source has measured."""
@@ -133,9 +141,17 @@ def match_source(study: Study, source: Source) -> MatchedSource:
         names,
         data.outcomes,
         data.standard_errors,
+        _feasible(data),
         tuple(known),
         tuple(remarks),
     )
+
+
+def _feasible(data: TrainingData) -> Bool[Tensor, " n"]:
+    feasible = torch.ones(len(data.points), dtype=torch.bool)
+    for limit in data.limits:
+        feasible &= ~(limit.sign * data.outcomes[:, limit.outcome] > limit.bound)
+    return feasible
 
 
 def _useless(study: Study, source: Source, why: str) -> StudyError:

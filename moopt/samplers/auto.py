@@ -42,7 +42,10 @@ class AutoSampler:
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         measured = sum(_is_measured(study, trial) for trial in trials)
         learned = _counted(measured, "trial") + " measured"
-        reasons = {"sobol": f"{learned}, too few to learn from", FROM_SOURCES: "from their fronts"}
+        reasons = {
+            "sobol": f"{learned}, too few to learn from",
+            FROM_SOURCES: "the fronts of earlier studies come first",
+        }
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
         sampler: Sampler = BayesianSampler(initial_trials=initial, sources=self.sources)

@@ -152,7 +152,9 @@ def _fronts(encoding: SpaceEncoding, sources: Sequence[MatchedSource]) -> Float[
     for source in sources:
         objectives = source.outcomes[:, : len(encoding.study.objectives)]
         known = ~objectives.isnan().all(dim=0)
-        rows = (~objectives[:, known].isnan().any(dim=1)).nonzero()[:, 0]
+        complete = ~objectives[:, known].isnan().any(dim=1)
+        within = complete & source.feasible
+        rows = (within if bool(within.any()) else complete).nonzero()[:, 0]
         if not len(rows) or not bool(known.any()):
             continue
         best = is_nondominated(objectives[rows][:, known].numpy())

@@ -80,5 +80,5 @@ def _normals(count: int, width: int, seed: int) -> Float[Tensor, "count width"]:
 def _share(ours: Tensor, values: Float[Tensor, " n"]) -> Float[Tensor, " s"]:
     wrong = ours ^ (values[:, None] < values)
     wrong.diagonal(dim1=1, dim2=2).zero_()
-    share: Tensor = wrong.to(values).mean(dim=(1, 2))
+    share: Tensor = wrong.to(values).sum(dim=(1, 2)) / max(len(values) * (len(values) - 1), 1)
     return share
