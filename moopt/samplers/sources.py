@@ -117,7 +117,8 @@ def first_points(
     """Return points of the sources' fronts that are good by all sources together, spread out.
 
     One after the other, what adds most to the hypervolume of the means of what the sources say.
-    Parameters that a source lacks are taken from the middle of their range.
+    Where there are too few measurements for a model, they are taken as they come. Parameters that
+    a source lacks are taken from the middle of their range.
 
     Args:
         encoding: Of the study.
@@ -127,7 +128,9 @@ def first_points(
     """
     points = _fronts(encoding, sources)
     names = [each.name for each in encoding.study.objectives if each.name in models]
-    if not len(points) or not names:
+    if not names:
+        return [encoding.decode(point) for point in points[:count]]
+    if not len(points):
         return []
     with torch.no_grad():
         means = torch.stack(

@@ -21,7 +21,7 @@ from moopt.surrogates.ranking import (
 )
 from moopt.surrogates.selection import MOST, Measured, learned_process
 
-FEWEST = 5
+FEWEST = 3
 """Measurements of an outcome below which a source says nothing of it."""
 
 RANKED = 100

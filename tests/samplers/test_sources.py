@@ -108,6 +108,15 @@ def test_trials_that_break_a_limit_are_not_among_the_first(earlier: Source) -> N
     assert all(measured[str(each)] <= 0.6 for each in first)
 
 
+def test_two_trials_are_too_few_for_a_model_and_are_tried_all_the_same(earlier: Source) -> None:
+    few = Source(earlier.study, front_of(earlier.study, earlier.trials).trials[:2])
+
+    lessons = learned_lessons(SpaceEncoding.of(STUDY), [few])
+
+    assert lessons.models == {}
+    assert list(lessons.first) == [each.parameters for each in few.trials]
+
+
 def test_a_parameter_that_no_source_has_begins_in_the_middle(earlier: Source) -> None:
     wider = replace(STUDY, parameters=[*STUDY.parameters, Continuous("w", 0.0, 4.0)])
 
