@@ -12,13 +12,7 @@ from moopt.surrogates.features import Features
 from moopt.surrogates.fitting import fit
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.guided_kernel import Guided
-from moopt.surrogates.ranking import (
-    DRAWS,
-    misranked,
-    misranked_left_out,
-    posterior_draws,
-    rank_weights,
-)
+from moopt.surrogates.ranking import DRAWS, misranked, posterior_draws, rank_weights
 from moopt.surrogates.selection import MOST, Measured, learned_process
 
 FEWEST = 3
@@ -98,7 +92,7 @@ def guided_process(
     """Return a process that listens to the sources which rank the measurements well.
 
     It has the kernel and the transform of the process that learned from the measurements alone,
-    and is that one where no source ranks better.
+    and is that one where no source ranks them.
 
     Args:
         own: Learned from the measurements alone.
@@ -137,7 +131,7 @@ def ranked_guide(own: GaussianProcess, models: Sequence[SourceModel], seed: int)
         misranked(posterior_draws(each.process, points[:, each.columns], DRAWS, seed), values)
         for each in models
     ]
-    weights = rank_weights(rankings, misranked_left_out(own, DRAWS, seed), seed)
+    weights = rank_weights(rankings)
     kept = (weights > 0).nonzero()[:, 0].tolist()
     if not kept:
         return None
