@@ -114,23 +114,18 @@ def match_source(study: Study, source: Source) -> MatchedSource:
     data = training_data(space, encoding, inside)
     names = outcome_names(study)
     computed = {each.name for each in study.objectives if each.formula is not None}
-    known = [
-        name
-        for column, name in enumerate(names)
-        if name not in computed and bool(data.measured(column).any())
-    ]
+    wanted = [name for name in names if name not in computed]
+    known = [name for name in wanted if bool(data.measured(names.index(name)).any())]
     if not known:
-        wanted = [name for name in names if name not in computed]
         why = f"has no trial that measured one of its outcomes {wanted}"
         if teaching and not inside:
             why = f"has {len(teaching)} trials, none of which lies in the study's space"
         raise _useless(study, source, why)
     remarks = list(foreign)
-    if len(inside) < len(teaching):
-        remarks.append(
-            f"{len(teaching) - len(inside)} of its {len(teaching)} trials lie outside of the space"
-        )
-    missing = [name for name in names if name not in computed and name not in known]
+    outside = len(teaching) - len(inside)
+    if outside:
+        remarks.append(f"{outside} of its {len(teaching)} trials lie outside of the space")
+    missing = [name for name in wanted if name not in known]
     if missing:
         remarks.append(f"says nothing of {', '.join(missing)}")
     return MatchedSource(

