@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moopt.surrogates.composite_kernels import Additive, Quadratic
+from moopt.surrogates.choice_kernels import Choices
 from moopt.surrogates.features import Features
 from moopt.surrogates.fitting import fit
 from moopt.surrogates.gaussian_process import GaussianProcess
@@ -19,6 +19,8 @@ from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.marginal_likelihood import Likelihood, leave_one_out
 from moopt.surrogates.observations import fenced, observe
 from moopt.surrogates.outcome_transforms import IDENTITY, OutcomeTransform, fitting_transforms
+from moopt.surrogates.quadratic import Quadratic
+from moopt.surrogates.shared_choices import Shared
 from moopt.surrogates.sparse_axes import SparseAxes
 from moopt.surrogates.warped_kernels import WARPED, Warped, warped_versions
 
@@ -86,11 +88,12 @@ def _dense_kernels(features: Features) -> dict[str, Kernel]:
         if not features.plain or features.group_count > MANY_GROUPS:
             return kernels
         return surface | kernels if features.group_count >= FEW_GROUPS else kernels | surface
-    numeric = [g for g in range(features.group_count) if g not in features.categorical]
-    members = [[group] for group in features.categorical] + ([numeric] if numeric else [])
-    if len(members) == 1:
+    if features.group_count == 1:
         return {"matern": rough}
-    return {"additive": Additive.of(rough, members), "matern": rough}
+    choices: dict[str, Kernel] = {"choices": Choices.of(features.groups, features.categorical)}
+    if features.alike:
+        choices["shared"] = Shared.of(features.groups, features.categorical, features.alike)
+    return choices | {"matern": rough}
 
 
 @dataclass(frozen=True, slots=True)

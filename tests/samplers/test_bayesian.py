@@ -163,9 +163,9 @@ def test_a_candidate_notes_how_every_outcome_is_modelled() -> None:
         (NUMBERS, "rbf"),
         (NUMBERS, "quadratic"),
         (MIXED, "matern"),
-        (MIXED, "additive"),
+        (MIXED, "choices"),
     ],
-    ids=["matern", "rbf", "quadratic", "mixed-matern", "mixed-additive"],
+    ids=["matern", "rbf", "quadratic", "mixed-matern", "mixed-choices"],
 )
 def test_every_surrogate_proposes_something_new(study: Study, kernel: str) -> None:
     trials = completed(8, study)
