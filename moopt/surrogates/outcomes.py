@@ -1,5 +1,6 @@
 """All outcomes of a study, each with the data that it has."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,7 @@ CAUTION = 2.0
 believes in success again: with a weight of 1 the search gambles there, trial after trial."""
 
 Surrogate = GaussianProcess | Formula
+Learner = Callable[[Measured, str | None], GaussianProcess]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def learn_outcomes(
     data: TrainingData,
     kernel: str | None = None,
     repeats: Float[Tensor, " n"] | None = None,
+    learn: Learner = learned_process,
 ) -> Outcomes:
     """Learn every outcome from the trials in which it was measured; formulas are computed.
 
@@ -73,6 +76,7 @@ def learn_outcomes(
         data: What was measured.
         kernel: The kernel of all outcomes, by name. None: chosen for each.
         repeats: How many repeats each measurement is worth where its error is learned. None: one.
+        learn: Makes a process of measurements and the name of a kernel.
 
     Raises:
         SelectionError: The kernel does not suit the space.
@@ -103,24 +107,24 @@ def learn_outcomes(
             data.standard_errors[rows, column],
             repeats=None if repeats is None else repeats[rows],
         )
-        surrogates.append(_learned(name, measured, kernel))
+        surrogates.append(_learned(name, measured, kernel, learn))
     if len(data.crashed):
-        surrogates.append(_success(features, data))
+        surrogates.append(_success(features, data, learn))
         limit = Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY, weight=CAUTION)
         data = replace(data, limits=(*data.limits, limit))
     return Outcomes(tuple(surrogates), data)
 
 
-def _success(features: Features, data: TrainingData) -> GaussianProcess:
+def _success(features: Features, data: TrainingData, learn: Learner) -> GaussianProcess:
     points = torch.cat([data.points, data.crashed])
     values = torch.cat([torch.ones(len(data.points)), torch.zeros(len(data.crashed))]).to(points)
     unknown = torch.full_like(values, torch.nan)
-    return _learned("success", Measured(features, points, values, unknown), ANYWHERE)
+    return _learned("success", Measured(features, points, values, unknown), ANYWHERE, learn)
 
 
-def _learned(name: str, measured: Measured, kernel: str | None) -> GaussianProcess:
+def _learned(name: str, measured: Measured, kernel: str | None, learn: Learner) -> GaussianProcess:
     try:
-        return learned_process(measured, kernel)
+        return learn(measured, kernel)
     except np.linalg.LinAlgError as error:
         values = measured.values
         raise SurrogateError(

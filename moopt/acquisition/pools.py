@@ -1,0 +1,66 @@
+"""Many valid points to choose from at once, more of them where more is to be gained."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from moopt.acquisition.maximize import SAME
+from moopt.acquisition.starting_rows import rows_around
+from moopt.acquisition.thompson import best_in_own_draws
+from moopt.encoding.search_box import SearchBox
+from moopt.surrogates.outcomes import Outcomes
+
+POOL = 512
+"""Points of an even cover, and as many around the front; half of each under linear constraints,
+where every point has to be moved to its place."""
+
+CLOSE = 1e-3
+"""Distance below which two points may be the same."""
+
+LEADERS = 32
+"""Best points of a first look, around which a second one has its points."""
+
+
+def pool_around_leaders(
+    outcomes: Outcomes, box: SearchBox, front: Float[Tensor, "f d"], seed: int
+) -> Float[Tensor, "c d"]:
+    """Return valid points: an even cover, points around a front, and points around the best.
+
+    The best are those that add most to the front in draws of their own.
+
+    Args:
+        outcomes: What is believed.
+        box: The space.
+        front: Good points; may be none.
+        seed: Of points and draws.
+    """
+    size = POOL // 2 if box.encoding.repair.constraints else POOL
+    raw = torch.cat([box.sobol(size, seed=seed), rows_around(box, front, size, seed=seed)])
+    first = box.to_points(box.within(raw))
+    leaders = first[best_in_own_draws(outcomes, first, LEADERS, seed)]
+    near = rows_around(box, torch.cat([leaders, front]), size, seed=seed + 1)
+    second = box.to_points(box.within(near))
+    return torch.cat([leaders, second, rest(first, leaders, size)])
+
+
+def rest(
+    points: Float[Tensor, "n d"], without: Float[Tensor, "l d"], most: int
+) -> Float[Tensor, "m d"]:
+    """Return at most so many of the points, evenly, that are not among others."""
+    left = points[~is_near(points, without)]
+    if len(left) <= most:
+        return left
+    return left[torch.linspace(0, len(left) - 1, most).round().long()]
+
+
+def is_near(points: Float[Tensor, "n d"], others: Float[Tensor, "t d"]) -> Bool[Tensor, " n"]:
+    """Say which points are the same as one of the others, but for rounding."""
+    near = torch.zeros(len(points), dtype=torch.bool)
+    if len(points) == 0 or len(others) == 0:
+        return near
+    # Matrix products are quick and imprecise: only what may be zero is looked at exactly.
+    rough = torch.cdist(points, others, compute_mode="use_mm_for_euclid_dist") < CLOSE
+    here, there = rough.nonzero(as_tuple=True)
+    same = (points[here] - others[there]).abs().amax(dim=1) <= SAME
+    near[here[same]] = True
+    return near

@@ -1,0 +1,216 @@
+"""Many trials, many dimensions: Gaussian processes of a few places instead of one of the whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from moopt.acquisition.pools import is_near
+from moopt.acquisition.region_rows import rows_in_region
+from moopt.acquisition.thompson import best_in_own_draws
+from moopt.encoding.enumeration import all_parameters
+from moopt.encoding.search_box import SearchBox
+from moopt.encoding.space import SpaceEncoding
+from moopt.encoding.training_data import TrainingData, training_data, trials_to_learn_from
+from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.history import tried_parameters, whole_fidelity
+from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
+from moopt.samplers.region_centres import Standing, direction_of
+from moopt.samplers.regions import REGION, Region, news_of, regions_of
+from moopt.samplers.starting_points import announced
+from moopt.study.study import Study
+from moopt.study.trials import Candidate, Trial
+from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.kernels import Stationary
+from moopt.surrogates.local_process import local_process
+from moopt.surrogates.local_trials import Surroundings
+from moopt.surrogates.outcomes import Outcomes, learn_outcomes
+from moopt.surrogates.reproducible import reproducible
+from moopt.surrogates.selection import learned_process
+
+POOL = 1024
+"""Points of a region that a candidate is chosen from; a quarter under linear constraints, where
+every point has to be moved to its place."""
+
+CENTRES = 20
+"""Trials of the front in a region around which its points lie, at most."""
+
+NAME = "trust_region"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRegionSampler:
+    """Regions spread over the front, each searched with Gaussian processes of what is near it.
+
+    The regions take turns. In each a candidate is the point that adds most hypervolume in a joint
+    draw of all outcomes. So the time of a proposal hardly grows with the number of trials.
+    """
+
+    initial_trials: int | None = None
+    """Trials before the first model. None: as `BayesianSampler`."""
+
+    surrogate: str | None = None
+    """Name of the kernel of every outcome. None: chosen for each."""
+
+    threads: int = 1
+    """For linear algebra: at these sizes more are slower."""
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        """Return candidates, from the regions in turn.
+
+        Source: Daulton, Eriksson, Balandat and Bakshy, "Multi-objective Bayesian optimization over
+        high-dimensional search spaces", UAI (2022).
+
+        Raises:
+            SelectionError: The surrogate does not suit the space.
+            SurrogateError: No Gaussian process fits an outcome.
+        """
+        encoding = SpaceEncoding.of(study)
+        data = training_data(study, encoding, trials)
+        if not BayesianSampler(self.initial_trials).can_learn(study, data, trials):
+            return QuasiRandomSampler().propose(study, trials, count, seed)
+        step = len(trials)
+        with reproducible(seed * 1_000_003 + step, self.threads), torch.no_grad():
+            search = _Search.of(encoding, data, trials, self.surrogate, seed + step)
+            found = search.candidates(count)
+        if len(found) < count:
+            known = [*trials, *map(announced, found)]
+            found += QuasiRandomSampler().propose(study, known, count - len(found), seed)
+        return found
+
+
+@dataclass(slots=True)
+class _Search:
+    """One call: what is known, and what was chosen so far."""
+
+    encoding: SpaceEncoding
+    data: TrainingData
+    measured: Sequence[Trial]
+    """In the order of the rows of the data."""
+
+    standing: Standing
+    turns: Sequence[Region]
+    tried: Float[Tensor, "t d"]
+    whole: Float[Tensor, "w d"] | None
+    """Every point of a small discrete space."""
+
+    surrogate: str | None
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        encoding: SpaceEncoding,
+        data: TrainingData,
+        trials: Sequence[Trial],
+        surrogate: str | None,
+        seed: int,
+    ) -> "_Search":
+        study = encoding.study
+        measured = trials_to_learn_from(study, trials)
+        standing = Standing.of(data)
+        news = news_of(standing.values, standing.allowed)
+        places = {id(trial): place for place, trial in enumerate(trials)}
+        told = {places[id(each)]: bool(new) for each, new in zip(measured, news, strict=True)}
+        small = all_parameters(study, ENUMERABLE)
+        return cls(
+            encoding,
+            data,
+            measured,
+            standing,
+            regions_of(encoding.width, trials, told).in_turn(),
+            encoding.encode_all(tried_parameters(trials)),
+            None if small is None else encoding.encode_all(small),
+            surrogate,
+            seed,
+        )
+
+    def candidates(self, count: int) -> list[Candidate]:
+        """Return candidates of the regions whose turn it is; fewer where all is tried."""
+        found: list[Candidate] = []
+        for place, region in enumerate(self.turns):
+            # As many from each, one more from those that have waited longest.
+            wanted = (count - place + len(self.turns) - 1) // len(self.turns)
+            if wanted > 0:
+                found += self._of_region(region, wanted)
+        return found
+
+    def _of_region(self, region: Region, count: int) -> list[Candidate]:
+        centre = self._centre(region)
+        near = Surroundings.of(self.data, centre, self.standing.front)
+        learn = learned_process if near.is_everything else local_process
+        outcomes = learn_outcomes(self.encoding, near.data, self.surrogate, learn=learn)
+        pool = self._pool(region, centre, outcomes)
+        others = np.setdiff1d(self.standing.front, near.rows)
+        elsewhere = torch.from_numpy(self.standing.values[others[self.standing.allowed[others]]])
+        seed = self.seed + 7 * region.number
+        chosen = best_in_own_draws(outcomes, pool, count, seed, elsewhere=elsewhere)
+        points = pool[chosen]
+        self.tried = torch.cat([self.tried, points])
+        self.data = replace(self.data, pending=torch.cat([self.data.pending, points]))
+        told = f"{region.length:.2g} wide around trial {self.measured[centre].number}"
+        notes = {
+            "region": told,
+            "surrogate": outcomes.description,
+            REGION: str(region.number),
+        }
+        study = self.encoding.study
+        fidelity = whole_fidelity(study)
+        return [
+            Candidate(self.encoding.decode(each), fidelity=fidelity, sampler=NAME, notes=notes)
+            for each in points
+        ]
+
+    def _centre(self, region: Region) -> int:
+        objectives = self.data.objective_count
+        others = [each.number for each in self.turns if each is not region]
+        directions = [direction_of(number, objectives) for number in others]
+        return self.standing.centre(direction_of(region.number, objectives), np.array(directions))
+
+    def _pool(self, region: Region, centre: int, outcomes: Outcomes) -> Float[Tensor, "c d"]:
+        """Return valid points of a region that were not tried."""
+        if self.whole is not None:
+            untried = self.whole[~is_near(self.whole, self.tried)]
+            generator = torch.Generator().manual_seed(self.seed)
+            return untried[torch.randperm(len(untried), generator=generator)[:POOL]]
+        box = SearchBox(self.encoding)
+        size = POOL // 4 if self.encoding.repair.constraints else POOL
+        widths = region.length * _weights(box, outcomes)
+        begins = self.data.points[self._begins(box, centre, widths)]
+        rows = rows_in_region(box, begins, widths, size, seed=self.seed)
+        points = box.to_points(rows).unique(dim=0)
+        return points[~is_near(points, self.tried)]
+
+    def _begins(
+        self, box: SearchBox, centre: int, widths: Float[Tensor, " k"]
+    ) -> Int[Tensor, " b"]:
+        """Return the row of the centre, and those of the front that lie in its region."""
+        others = torch.from_numpy(self.standing.front[self.standing.front != centre])
+        here = box.from_points(self.data.points[[centre]])
+        rows = box.from_points(self.data.points[others])
+        outside = ((rows - here).abs() > widths / 2) & box.smooth()
+        inside = others[~outside.any(dim=1)]
+        return torch.cat([torch.tensor([centre]), inside[:CENTRES]])
+
+
+def _weights(box: SearchBox, outcomes: Outcomes) -> Float[Tensor, " k"]:
+    """Return how much longer than others a region is in each column: where outcomes are smoother.
+
+    Their geometric mean is one. All are one where columns have no lengthscales of their own.
+    """
+    logs = [
+        each.kernel_theta
+        for each in outcomes.surrogates[: len(outcomes.data.names)]
+        if isinstance(each, GaussianProcess)
+        and isinstance(each.kernel, Stationary)
+        and each.features.plain
+    ]
+    if not logs or box.width != box.encoding.width or len(logs[0]) != box.width:
+        return torch.ones(box.width, dtype=torch.float64)
+    mean = torch.stack(logs).mean(dim=0)
+    return (mean - mean.mean()).exp()
