@@ -8,14 +8,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from moopt.acquisition.climbing import Bounds
+from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
+from moopt.acquisition.maximize import Region as Within
+from moopt.acquisition.maximize import best_untried, maximize
 from moopt.acquisition.pools import is_near
 from moopt.acquisition.region_rows import rows_in_region
+from moopt.acquisition.scalarized import random_directions
 from moopt.acquisition.thompson import best_in_own_draws
 from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data, trials_to_learn_from
-from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.bayesian import MANY_OBJECTIVES, BayesianSampler
 from moopt.samplers.history import tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.samplers.region_centres import Standing, direction_of
@@ -75,7 +80,7 @@ class TrustRegionSampler:
         if not BayesianSampler(self.initial_trials).can_learn(study, data, trials):
             return QuasiRandomSampler().propose(study, trials, count, seed)
         step = len(trials)
-        with reproducible(seed * 1_000_003 + step, self.threads), torch.no_grad():
+        with reproducible(seed * 1_000_003 + step, self.threads):
             search = _Search.of(encoding, data, trials, self.surrogate, seed + step)
             found = search.candidates(count)
         if len(found) < count:
@@ -101,6 +106,7 @@ class _Search:
 
     surrogate: str | None
     seed: int
+    drawn: bool = False
 
     @classmethod
     def of(
@@ -145,12 +151,14 @@ class _Search:
         near = Surroundings.of(self.data, centre, self.standing.front)
         learn = learned_process if near.is_everything else local_process
         outcomes = learn_outcomes(self.encoding, near.data, self.surrogate, learn=learn)
-        pool = self._pool(region, centre, outcomes)
         others = np.setdiff1d(self.standing.front, near.rows)
         elsewhere = torch.from_numpy(self.standing.values[others[self.standing.allowed[others]]])
         seed = self.seed + 7 * region.number
-        chosen = best_in_own_draws(outcomes, pool, count, seed, elsewhere=elsewhere)
-        points = pool[chosen]
+        if self.drawn:
+            pool = self._pool(region, centre, outcomes)
+            points = pool[best_in_own_draws(outcomes, pool, count, seed, elsewhere=elsewhere)]
+        else:
+            points = self._one_by_one(region, centre, outcomes, elsewhere, count)
         self.tried = torch.cat([self.tried, points])
         self.data = replace(self.data, pending=torch.cat([self.data.pending, points]))
         told = f"{region.length:.2g} wide around trial {self.measured[centre].number}"
@@ -165,6 +173,44 @@ class _Search:
             Candidate(self.encoding.decode(each), fidelity=fidelity, sampler=NAME, notes=notes)
             for each in points
         ]
+
+    def _one_by_one(
+        self,
+        region: Region,
+        centre: int,
+        outcomes: Outcomes,
+        elsewhere: Float[Tensor, "e m"],
+        count: int,
+    ) -> Float[Tensor, "c d"]:
+        """Return points that add most in expectation, each with those before it pending."""
+        many = self.data.objective_count >= MANY_OBJECTIVES
+        build = random_directions if many else noisy_hypervolume_improvement
+        box = SearchBox(self.encoding)
+        points, tried = self.tried[:0], self.tried
+        for position in range(count):
+            seed = self.seed + 7 * region.number + position
+            acquisition = build(outcomes, seed, elsewhere=elsewhere)
+            if self.whole is not None:
+                point = best_untried(acquisition, self.whole, tried)
+            else:
+                widths = region.length * _weights(box, outcomes)
+                here = box.from_points(self.data.points[[centre]])[0]
+                bounds = Bounds((here - widths / 2).clamp(0, 1), (here + widths / 2).clamp(0, 1))
+                begins = self.data.points[self._begins(box, centre, widths)]
+                rows = rows_in_region(box, begins, widths, 256, seed=seed)
+                point = maximize(
+                    acquisition,
+                    box,
+                    front=begins,
+                    tried=tried,
+                    seed=seed,
+                    region=Within(rows, bounds),
+                )
+            if point is None:
+                break
+            points, tried = torch.cat([points, point[None]]), torch.cat([tried, point[None]])
+            outcomes = outcomes.with_pending(point)
+        return points
 
     def _centre(self, region: Region) -> int:
         objectives = self.data.objective_count
