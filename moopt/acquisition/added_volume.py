@@ -9,9 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.front.box_decomposition import boxes_of_interest
+from moopt.front.hypervolume import hypervolume
 
 EXACT = 2
 """Up to so many objectives the volume is exact; above, boxes are too many for one look."""
+
+EXACT_IN_ALL = 3
+"""Up to so many objectives the volume of a whole front is exact."""
 
 DIRECTIONS = 512
 """Along which it is measured otherwise."""
@@ -46,6 +50,28 @@ def added_volume(
     if len(reference_point) <= EXACT:
         return _in_boxes(points, front, reference_point, aspiration_point)
     return _along_directions(points, front, reference_point, aspiration_point, seed)
+
+
+def dominated_volume(
+    values: Float[Tensor, "n m"], reference_point: Float[Tensor, " m"], seed: int
+) -> float:
+    """Return the hypervolume of points, larger is better.
+
+    It is exact up to three objectives, above an average over random directions.
+
+    Args:
+        values: Points, dominated ones too.
+        reference_point: Where volume begins.
+        seed: Of the directions.
+    """
+    above = values[(values > reference_point).all(dim=1)]
+    dimension = len(reference_point)
+    if dimension <= EXACT_IN_ALL or len(above) == 0:
+        return hypervolume(above.numpy(), reference_point.numpy())
+    unit = _directions(dimension, seed)
+    scale = above.amax(dim=0) - reference_point
+    reached = ((above - reference_point) / scale)[:, None].div(unit).amin(dim=2).amax(dim=0)
+    return float((reached**dimension).mean() * _ball(dimension) * scale.prod())
 
 
 def lead(
@@ -95,12 +121,9 @@ def _along_directions(
     seed: int,
 ) -> Float[Tensor, " c"]:
     dimension = len(reference_point)
-    normals = draw_sobol_normal_samples(
-        dimension, DIRECTIONS, dtype=torch.float64, seed=seed % 2**31
-    ).abs()
+    unit = _directions(dimension, seed)
     # Lengths in objectives of different units: directions are spread evenly over their ranges.
     scale = _ranges(points, front, reference_point)
-    unit = (normals / normals.norm(dim=1, keepdim=True)).clamp_min(1e-3)
 
     def reach(values: Tensor) -> Tensor:
         ahead = (torch.minimum(values, aspiration_point) - reference_point) / scale
@@ -108,9 +131,23 @@ def _along_directions(
 
     reached = reach(front).amax(dim=0) if len(front) else torch.zeros(DIRECTIONS).to(points)
     gained = (reach(points) ** dimension - reached**dimension).clamp_min(0.0)
-    # The volume of the unit ball's positive part times the mean of lengths to the power m.
-    ball = math.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
-    return gained.mean(dim=1) * ball * scale.prod()
+    return gained.mean(dim=1) * _ball(dimension) * scale.prod()
+
+
+def _directions(dimension: int, seed: int) -> Float[Tensor, "s m"]:
+    """Return directions of length one, spread evenly, all positive."""
+    normals = draw_sobol_normal_samples(
+        dimension, DIRECTIONS, dtype=torch.float64, seed=seed % 2**31
+    ).abs()
+    return (normals / normals.norm(dim=1, keepdim=True)).clamp_min(1e-3)
+
+
+def _ball(dimension: int) -> float:
+    """Return the volume of the positive part of the unit ball.
+
+    Times the mean of lengths to the power of the dimension, it is the volume they span.
+    """
+    return math.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
 
 
 def _ranges(

@@ -35,7 +35,7 @@ SAME = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class Part:
     """A part of the search box."""
 
     rows: Float[Tensor, "r k"]
@@ -52,7 +52,7 @@ def maximize(
     front: Float[Tensor, "f d"],
     tried: Float[Tensor, "t d"],
     seed: int,
-    region: Region | None = None,
+    part: Part | None = None,
 ) -> Float[Tensor, " d"] | None:
     """Return the best valid point that was not tried, or None where none was found.
 
@@ -62,26 +62,26 @@ def maximize(
         front: Good points, around which to look as well.
         tried: Points that are not to be proposed again.
         seed: Of the raw points.
-        region: Where to look. None: everywhere.
+        part: Where to look. None: everywhere.
     """
 
     def height(rows: Tensor) -> Tensor:
         return acquisition(box.to_points(rows))
 
-    if region is None:
+    if part is None:
         drawn = [
             box.sobol(RAW_POINTS, seed=seed),
             rows_around(box, front, AROUND_FRONT, seed=seed),
         ]
-        region = Region(box.within(torch.cat(drawn)))
-    raw = Climbed.at(height, region.rows).best_first()
+        part = Part(box.within(torch.cat(drawn)))
+    raw = Climbed.at(height, part.rows).best_first()
     starts = raw.apart(STARTS, APART)
     faces = face_rows(box, starts.rows, FACES)
     if len(faces):
         # One face only becomes a start: many of them lie below the same point.
         face = Climbed.at(height, faces).best_first().first(1)
         starts = starts.first(STARTS - 1).and_then(face)
-    climbed = climb(height, box, starts, raw.rows, region.bounds).and_then(raw.first(FINALISTS))
+    climbed = climb(height, box, starts, raw.rows, part.bounds).and_then(raw.first(FINALISTS))
     finalists = climbed.best_first().first(FINALISTS)
     best = best_untried(acquisition, _valid(box, finalists.rows), tried)
     if best is None:

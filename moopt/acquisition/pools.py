@@ -17,6 +17,9 @@ where every point has to be moved to its place."""
 CLOSE = 1e-3
 """Distance below which two points may be the same."""
 
+DECIMALS = 8
+"""Points that agree in so many digits are one."""
+
 LEADERS = 32
 """Best points of a first look, around which a second one has its points."""
 
@@ -40,17 +43,16 @@ def pool_around_leaders(
     leaders = first[best_in_own_draws(outcomes, first, LEADERS, seed)]
     near = rows_around(box, torch.cat([leaders, front]), size, seed=seed + 1)
     second = box.to_points(box.within(near))
-    return torch.cat([leaders, second, rest(first, leaders, size)])
+    return distinct(torch.cat([leaders, second, first[::2]]))
 
 
-def rest(
-    points: Float[Tensor, "n d"], without: Float[Tensor, "l d"], most: int
-) -> Float[Tensor, "m d"]:
-    """Return at most so many of the points, evenly, that are not among others."""
-    left = points[~is_near(points, without)]
-    if len(left) <= most:
-        return left
-    return left[torch.linspace(0, len(left) - 1, most).round().long()]
+def distinct(points: Float[Tensor, "n d"]) -> Float[Tensor, "m d"]:
+    """Return points without repeats, in an order of their own."""
+    if len(points) == 0:
+        return points
+    _, index = torch.unique(points.round(decimals=DECIMALS), dim=0, return_inverse=True)
+    first = torch.full((int(index.max()) + 1,), len(points))
+    return points[first.scatter_reduce(0, index, torch.arange(len(points)), "amin")]
 
 
 def is_near(points: Float[Tensor, "n d"], others: Float[Tensor, "t d"]) -> Bool[Tensor, " n"]:

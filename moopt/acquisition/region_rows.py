@@ -5,6 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.encoding.search_box import SearchBox
+from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.kernels import Stationary
+from moopt.surrogates.outcomes import Outcomes
 
 CHANGED = 20
 """Columns that are changed on average: in all of a hundred no step would stay near what is good."""
@@ -60,3 +63,21 @@ def rows_in_region(
         redrawn = changed_columns & (uniform(count, parameters) < 0.5)[:, owner]
         rows = torch.where(~smooth & redrawn, box.sobol(count, seed=seed % 2**31), rows)
     return box.within(rows)
+
+
+def relative_widths(box: SearchBox, outcomes: Outcomes) -> Float[Tensor, " k"]:
+    """Return how much longer than others a region is in each column: where outcomes are smoother.
+
+    Their geometric mean is one. All are one where columns have no lengthscales of their own.
+    """
+    logs = [
+        each.kernel_theta
+        for each in outcomes.surrogates[: len(outcomes.data.names)]
+        if isinstance(each, GaussianProcess)
+        and isinstance(each.kernel, Stationary)
+        and each.features.plain
+    ]
+    if not logs or box.width != box.encoding.width or len(logs[0]) != box.width:
+        return torch.ones(box.width, dtype=torch.float64)
+    mean = torch.stack(logs).mean(dim=0)
+    return (mean - mean.mean()).exp()

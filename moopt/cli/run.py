@@ -28,6 +28,7 @@ from moopt.cli.run_options import (
     SamplerOption,
     ScaleOption,
     SeedOption,
+    StagnantOption,
     StopEarlyOption,
     TimeLimitOption,
     TrialsOption,
@@ -71,6 +72,7 @@ def run(
     seed: SeedOption = 0,
     store: StoreOption = DEFAULT_STORE,
     time_limit: TimeLimitOption = None,
+    stop_when_stagnant: StagnantOption = None,
     trial_timeout: TrialTimeoutOption = None,
     ray_address: RayAddressOption = None,
     ray_wait: RayWaitOption = None,
@@ -98,6 +100,7 @@ def run(
         keep_checkpoints=keep_checkpoints,
         seed=seed,
         time_limit=time_limit,
+        stop_when_stagnant=stop_when_stagnant,
         lease_seconds=lease,
     )
     place = Place(
@@ -269,10 +272,18 @@ def conclude(found: Run, recorded: Sequence[Trial], asked: int | None) -> None:
         case Ended.TIME_LIMIT:
             of = "" if asked is None else f" of {asked}"
             typer.echo(f"the time is up after {ended}{of} trials", err=True)
+        case Ended.STAGNANT:
+            typer.echo(f"the front stagnates after {ended} trials", err=True)
         case Ended.DONE:
             pass
         case never:
             assert_never(never)
+    if found.left_to_gain is not None:
+        typer.echo(
+            f"the models leave at most {found.left_to_gain:.3g} % of hypervolume to gain, with a "
+            "probability of 95 %",
+            err=True,
+        )
     if front.trials:
         print_found(front, len(recorded))
     if found.ended in STOPPED:

@@ -1,7 +1,7 @@
 """Bayesian optimization: learn the outcomes, propose what would add most to the front."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
 from moopt.acquisition.maximize import Acquisition, best_untried, maximize
 from moopt.acquisition.monte_carlo import monte_carlo_hypervolume, random_scalarization
+from moopt.acquisition.pools import is_near, pool_around_leaders
 from moopt.acquisition.scalarized import random_directions
+from moopt.acquisition.thompson import best_in_own_draws
 from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
@@ -24,6 +26,16 @@ from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
 from moopt.surrogates.reproducible import reproducible
+
+LARGE_BATCH = 32
+"""From so many candidates in one call on each is the best in a joint draw of its own: the time of
+choosing one beside those before it grows with their number."""
+
+POOL = 2048
+"""Of a small discrete space at most so many points are considered at once."""
+
+AT_ONCE = 256
+"""Of a large batch at most so many are chosen from one pool of points."""
 
 MANY_OBJECTIVES = 5
 """From so many objectives on, random directions take the place of boxes."""
@@ -59,10 +71,17 @@ class BayesianSampler:
     threads: int = 1
     """For linear algebra: at these sizes more are slower."""
 
+    large_batch: int = LARGE_BATCH
+    """From so many candidates in one call on each is the best in a draw of its own, unless the
+    acquisition function is given."""
+
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
     ) -> list[Candidate]:
         """Return candidates that together add most to the front.
+
+        Source: Renganathan and Carlson, "qPOTS: Efficient batch multiobjective Bayesian
+        optimization via Pareto optimal Thompson sampling", AISTATS (2025), for large batches.
 
         Raises:
             SelectionError: The acquisition function needs several objectives, or the surrogate does
@@ -81,7 +100,9 @@ class BayesianSampler:
         step = len(trials)
         with reproducible(seed * 1_000_003 + step, self.threads):
             outcomes = learn_outcomes(encoding, data, self.surrogate)
-            points = self._best_together(encoding, outcomes, trials, count, seed + step)
+            drawn = count >= self.large_batch and self.acquisition is None
+            choose = _best_in_draws if drawn else self._best_together
+            points = choose(encoding, outcomes, trials, count, seed + step)
         notes = {"surrogate": outcomes.description}
         return [
             Candidate(
@@ -131,6 +152,34 @@ class BayesianSampler:
             tried = torch.cat([tried, point[None]])
             outcomes = outcomes.with_pending(point)
         return chosen
+
+
+def _best_in_draws(
+    encoding: SpaceEncoding, outcomes: Outcomes, trials: Sequence[Trial], count: int, seed: int
+) -> list[Float[Tensor, " d"]]:
+    """Choose many points, each the best in a draw of its own."""
+    box = SearchBox(encoding)
+    front = outcomes.data.points[_on_front(outcomes.data)]
+    tried = encoding.encode_all(tried_parameters(trials))
+    whole = all_parameters(encoding.study, ENUMERABLE)
+    chosen: list[Tensor] = []
+    while len(chosen) < count:
+        later = seed + len(chosen)
+        if whole is None:
+            pool = pool_around_leaders(outcomes, box, front, later)
+        else:
+            order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(later))
+            pool = encoding.encode_all([whole[place] for place in order])
+        pool = pool[~is_near(pool, tried)][:POOL]
+        if len(pool) == 0:
+            break
+        wanted = min(count - len(chosen), AT_ONCE)
+        points = pool[best_in_own_draws(outcomes, pool, wanted, later)]
+        chosen += list(points)
+        tried = torch.cat([tried, points])
+        pending = torch.cat([outcomes.data.pending, points])
+        outcomes = outcomes.restricted(replace(outcomes.data, pending=pending))
+    return chosen
 
 
 def _on_front(data: TrainingData) -> Tensor:

@@ -10,17 +10,16 @@ from torch import Tensor
 
 from moopt.acquisition.climbing import Bounds
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
-from moopt.acquisition.maximize import Region as Within
-from moopt.acquisition.maximize import best_untried, maximize
-from moopt.acquisition.pools import is_near
-from moopt.acquisition.region_rows import rows_in_region
+from moopt.acquisition.maximize import Part, best_untried, maximize
+from moopt.acquisition.pools import distinct, is_near
+from moopt.acquisition.region_rows import relative_widths, rows_in_region
 from moopt.acquisition.scalarized import random_directions
 from moopt.acquisition.thompson import best_in_own_draws
 from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data, trials_to_learn_from
-from moopt.samplers.bayesian import MANY_OBJECTIVES, BayesianSampler
+from moopt.samplers.bayesian import LARGE_BATCH, MANY_OBJECTIVES, BayesianSampler
 from moopt.samplers.history import tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.samplers.region_centres import Standing, direction_of
@@ -28,16 +27,17 @@ from moopt.samplers.regions import REGION, Region, news_of, regions_of
 from moopt.samplers.starting_points import announced
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial
-from moopt.surrogates.gaussian_process import GaussianProcess
-from moopt.surrogates.kernels import Stationary
 from moopt.surrogates.local_process import local_process
 from moopt.surrogates.local_trials import Surroundings
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
 from moopt.surrogates.reproducible import reproducible
 from moopt.surrogates.selection import learned_process
 
+STARTING_POINTS = 256
+"""Points of a region from which the search for a candidate begins."""
+
 POOL = 1024
-"""Points of a region that a candidate is chosen from; a quarter under linear constraints, where
+"""Points of a region that a large batch is chosen from; a quarter under linear constraints, where
 every point has to be moved to its place."""
 
 CENTRES = 20
@@ -50,8 +50,9 @@ NAME = "trust_region"
 class TrustRegionSampler:
     """Regions spread over the front, each searched with Gaussian processes of what is near it.
 
-    The regions take turns. In each a candidate is the point that adds most hypervolume in a joint
-    draw of all outcomes. So the time of a proposal hardly grows with the number of trials.
+    The regions take turns. In each the next candidate is the point that is expected to add most
+    hypervolume to the front; in a large batch each is the best in a joint draw of its own. So the
+    time of a proposal hardly grows with the number of trials.
     """
 
     initial_trials: int | None = None
@@ -106,7 +107,6 @@ class _Search:
 
     surrogate: str | None
     seed: int
-    drawn: bool = False
 
     @classmethod
     def of(
@@ -137,100 +137,58 @@ class _Search:
         )
 
     def candidates(self, count: int) -> list[Candidate]:
-        """Return candidates of the regions whose turn it is; fewer where all is tried."""
+        """Return candidates of the regions whose turn it is; fewer where all near is tried."""
         found: list[Candidate] = []
         for place, region in enumerate(self.turns):
             # As many from each, one more from those that have waited longest.
             wanted = (count - place + len(self.turns) - 1) // len(self.turns)
             if wanted > 0:
-                found += self._of_region(region, wanted)
+                found += self._of_region(region, wanted, drawn=count >= LARGE_BATCH)
         return found
 
-    def _of_region(self, region: Region, count: int) -> list[Candidate]:
-        centre = self._centre(region)
-        near = Surroundings.of(self.data, centre, self.standing.front)
-        learn = learned_process if near.is_everything else local_process
-        outcomes = learn_outcomes(self.encoding, near.data, self.surrogate, learn=learn)
-        others = np.setdiff1d(self.standing.front, near.rows)
-        elsewhere = torch.from_numpy(self.standing.values[others[self.standing.allowed[others]]])
-        seed = self.seed + 7 * region.number
-        if self.drawn:
-            pool = self._pool(region, centre, outcomes)
-            points = pool[best_in_own_draws(outcomes, pool, count, seed, elsewhere=elsewhere)]
+    def _of_region(self, region: Region, count: int, *, drawn: bool) -> list[Candidate]:
+        place = self._place(region)
+        if drawn:
+            pool = self._pool(place)
+            chosen = best_in_own_draws(
+                place.outcomes, pool, count, place.seed, elsewhere=place.elsewhere
+            )
+            points = pool[chosen]
         else:
-            points = self._one_by_one(region, centre, outcomes, elsewhere, count)
+            points = self._one_by_one(place, count)
         self.tried = torch.cat([self.tried, points])
         self.data = replace(self.data, pending=torch.cat([self.data.pending, points]))
-        told = f"{region.length:.2g} wide around trial {self.measured[centre].number}"
+        centre = self.measured[place.centre].number
         notes = {
-            "region": told,
-            "surrogate": outcomes.description,
+            "region": f"{region.length:.2g} wide around trial {centre}",
+            "surrogate": place.outcomes.description,
             REGION: str(region.number),
         }
-        study = self.encoding.study
-        fidelity = whole_fidelity(study)
+        decode, fidelity = self.encoding.decode, whole_fidelity(self.encoding.study)
         return [
-            Candidate(self.encoding.decode(each), fidelity=fidelity, sampler=NAME, notes=notes)
-            for each in points
+            Candidate(decode(each), fidelity=fidelity, sampler=NAME, notes=notes) for each in points
         ]
 
-    def _one_by_one(
-        self,
-        region: Region,
-        centre: int,
-        outcomes: Outcomes,
-        elsewhere: Float[Tensor, "e m"],
-        count: int,
-    ) -> Float[Tensor, "c d"]:
-        """Return points that add most in expectation, each with those before it pending."""
-        many = self.data.objective_count >= MANY_OBJECTIVES
-        build = random_directions if many else noisy_hypervolume_improvement
-        box = SearchBox(self.encoding)
-        points, tried = self.tried[:0], self.tried
-        for position in range(count):
-            seed = self.seed + 7 * region.number + position
-            acquisition = build(outcomes, seed, elsewhere=elsewhere)
-            if self.whole is not None:
-                point = best_untried(acquisition, self.whole, tried)
-            else:
-                widths = region.length * _weights(box, outcomes)
-                here = box.from_points(self.data.points[[centre]])[0]
-                bounds = Bounds((here - widths / 2).clamp(0, 1), (here + widths / 2).clamp(0, 1))
-                begins = self.data.points[self._begins(box, centre, widths)]
-                rows = rows_in_region(box, begins, widths, 256, seed=seed)
-                point = maximize(
-                    acquisition,
-                    box,
-                    front=begins,
-                    tried=tried,
-                    seed=seed,
-                    region=Within(rows, bounds),
-                )
-            if point is None:
-                break
-            points, tried = torch.cat([points, point[None]]), torch.cat([tried, point[None]])
-            outcomes = outcomes.with_pending(point)
-        return points
-
-    def _centre(self, region: Region) -> int:
+    def _place(self, region: Region) -> "_Place":
+        """Learn what is around the centre of a region."""
         objectives = self.data.objective_count
         others = [each.number for each in self.turns if each is not region]
         directions = [direction_of(number, objectives) for number in others]
-        return self.standing.centre(direction_of(region.number, objectives), np.array(directions))
-
-    def _pool(self, region: Region, centre: int, outcomes: Outcomes) -> Float[Tensor, "c d"]:
-        """Return valid points of a region that were not tried."""
-        if self.whole is not None:
-            untried = self.whole[~is_near(self.whole, self.tried)]
-            generator = torch.Generator().manual_seed(self.seed)
-            return untried[torch.randperm(len(untried), generator=generator)[:POOL]]
+        centre = self.standing.centre(direction_of(region.number, objectives), np.array(directions))
+        near = Surroundings.of(self.data, centre, self.standing.front)
+        learn = learned_process if near.is_everything else local_process
+        outcomes = learn_outcomes(self.encoding, near.data, self.surrogate, learn=learn)
         box = SearchBox(self.encoding)
-        size = POOL // 4 if self.encoding.repair.constraints else POOL
-        widths = region.length * _weights(box, outcomes)
-        begins = self.data.points[self._begins(box, centre, widths)]
-        rows = rows_in_region(box, begins, widths, size, seed=self.seed)
-        points = box.to_points(rows).unique(dim=0)
-        return points[~is_near(points, self.tried)]
+        widths = region.length * relative_widths(box, outcomes)
+        left = np.setdiff1d(self.standing.front, near.rows)
+        return _Place(
+            centre,
+            outcomes,
+            self.data.points[self._begins(box, centre, widths)],
+            widths,
+            torch.from_numpy(self.standing.values[left[self.standing.allowed[left]]]),
+            self.seed + 7 * region.number,
+        )
 
     def _begins(
         self, box: SearchBox, centre: int, widths: Float[Tensor, " k"]
@@ -243,20 +201,59 @@ class _Search:
         inside = others[~outside.any(dim=1)]
         return torch.cat([torch.tensor([centre]), inside[:CENTRES]])
 
+    def _one_by_one(self, place: "_Place", count: int) -> Float[Tensor, "c d"]:
+        """Return points that are expected to add most, each with those before it pending."""
+        many = self.data.objective_count >= MANY_OBJECTIVES
+        build = random_directions if many else noisy_hypervolume_improvement
+        box, outcomes = SearchBox(self.encoding), place.outcomes
+        points, tried = self.tried[:0], self.tried
+        for seed in range(place.seed, place.seed + count):
+            acquisition = build(outcomes, seed, elsewhere=place.elsewhere)
+            if self.whole is not None:
+                point = best_untried(acquisition, self.whole, tried)
+            else:
+                rows = rows_in_region(box, place.begins, place.widths, STARTING_POINTS, seed=seed)
+                part = Part(rows, place.bounds(box))
+                point = maximize(
+                    acquisition, box, front=place.begins, tried=tried, seed=seed, part=part
+                )
+            if point is None:
+                break
+            points, tried = torch.cat([points, point[None]]), torch.cat([tried, point[None]])
+            outcomes = outcomes.with_pending(point)
+        return points
 
-def _weights(box: SearchBox, outcomes: Outcomes) -> Float[Tensor, " k"]:
-    """Return how much longer than others a region is in each column: where outcomes are smoother.
+    def _pool(self, place: "_Place") -> Float[Tensor, "c d"]:
+        """Return valid points of a region that were not tried."""
+        if self.whole is not None:
+            untried = self.whole[~is_near(self.whole, self.tried)]
+            generator = torch.Generator().manual_seed(place.seed)
+            return untried[torch.randperm(len(untried), generator=generator)[:POOL]]
+        box = SearchBox(self.encoding)
+        size = POOL // 4 if self.encoding.repair.constraints else POOL
+        rows = rows_in_region(box, place.begins, place.widths, size, seed=place.seed)
+        points = distinct(box.to_points(rows))
+        return points[~is_near(points, self.tried)]
 
-    Their geometric mean is one. All are one where columns have no lengthscales of their own.
-    """
-    logs = [
-        each.kernel_theta
-        for each in outcomes.surrogates[: len(outcomes.data.names)]
-        if isinstance(each, GaussianProcess)
-        and isinstance(each.kernel, Stationary)
-        and each.features.plain
-    ]
-    if not logs or box.width != box.encoding.width or len(logs[0]) != box.width:
-        return torch.ones(box.width, dtype=torch.float64)
-    mean = torch.stack(logs).mean(dim=0)
-    return (mean - mean.mean()).exp()
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A region, with what was learned there."""
+
+    centre: int
+    """Row of the trial at which it begins."""
+
+    outcomes: Outcomes
+    begins: Float[Tensor, "b d"]
+    """The centre, and other trials of the front in the region."""
+
+    widths: Float[Tensor, " k"]
+    elsewhere: Float[Tensor, "e m"]
+    """Objectives of the trials on the front that were not learned from."""
+
+    seed: int
+
+    def bounds(self, box: SearchBox) -> Bounds:
+        """Return where the region begins and ends."""
+        here = box.from_points(self.begins[:1])[0]
+        return Bounds((here - self.widths / 2).clamp(0, 1), (here + self.widths / 2).clamp(0, 1))
