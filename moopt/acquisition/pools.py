@@ -41,8 +41,9 @@ def pool_around_leaders(
     raw = torch.cat([box.sobol(size, seed=seed), rows_around(box, front, size, seed=seed)])
     first = box.to_points(box.within(raw))
     leaders = first[best_in_own_draws(outcomes, first, LEADERS, seed)]
-    near = rows_around(box, torch.cat([leaders, front]), size, seed=seed + 1)
-    second = box.to_points(box.within(near))
+    rows = rows_around(box, torch.cat([leaders, front]), size, seed=seed + 1)
+    second = box.to_points(box.within(rows))
+    # Half of what there was stays: the best of another draw may be among it.
     return distinct(torch.cat([leaders, second, first[::2]]))
 
 

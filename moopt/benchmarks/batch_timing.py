@@ -11,6 +11,7 @@ from moopt.optimizer import Optimizer
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler
+from moopt.study.trials import Failure
 
 WAYS: Mapping[str, Sampler] = {
     "in draws": BayesianSampler(initial_trials=1, large_batch=2),
@@ -52,7 +53,8 @@ def made_batch(batch: Batch, seed: int = 0) -> Made:
         optimizer = Optimizer(problem.study, WAYS[batch.way], seed)
         for number, point in enumerate(known):
             told = problem.measure(point, number)
-            optimizer.tell(optimizer.attach(point).number, dict(told))
+            if not isinstance(told, Failure):
+                optimizer.tell(optimizer.attach(point).number, told)
         # The models are learned here, as they are between the batches of a run.
         WAYS[batch.way].propose(problem.study, optimizer.trials, 1, seed)
         start = time.process_time()

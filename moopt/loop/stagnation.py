@@ -15,6 +15,9 @@ from moopt.study.trials import Candidate, Trial
 from moopt.surrogates.reproducible import reproducible
 from moopt.surrogates.study_model import learn_study
 
+BEGINNINGS = 2
+"""Looks begin at so many times the trials that a first model needs: early models are too sure."""
+
 IN_A_ROW = 3
 """Looks, each after further trials, that have to agree: one may be a model's whim."""
 
@@ -58,7 +61,7 @@ class StagnationWatch:
             trials: All of them.
         """
         ended = sum(trial.ended is not None for trial in trials)
-        if ended == self._ended or ended < initial_trials(study):
+        if ended == self._ended or ended < BEGINNINGS * initial_trials(study):
             return
         self._ended = ended
         bound = percent_left(study, trials)

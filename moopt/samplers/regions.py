@@ -21,14 +21,14 @@ REGION = "trust_region:number"
 REGIONS = 5
 """That are searched in turn."""
 
-FIRST_LENGTH, LONGEST, SHORTEST = 0.8, 1.6, 0.5**7
+LONGEST, SHORTEST = 1.6, 0.5**7
 """Sides of a region, in the unit cube."""
 
 SUCCESSES = 3
 """In a row, after which a region doubles."""
 
-FEWEST_FAILURES, MOST_FAILURES = 5, 20
-"""In a row, after which it halves: as many as there are columns, within these."""
+FEWEST_FAILURES, MOST_FAILURES = 4, 25
+"""In a row, after which it halves: one for every second column, within these."""
 
 CLEAR = 1e-3
 """By how much of the front's range a trial must be ahead of it to count as something new."""
@@ -41,7 +41,7 @@ class Region:
     """A region by number, with what came of its trials."""
 
     number: int
-    length: float = FIRST_LENGTH
+    length: float
     successes: int = 0
     failures: int = 0
     latest: int = -1
@@ -55,10 +55,14 @@ class Regions:
     patience: int
     """Failures in a row after which a region halves."""
 
-    active: dict[int, Region] = field(
-        default_factory=lambda: {number: Region(number) for number in range(REGIONS)}
-    )
+    length: float
+    """With which regions begin."""
+
     begun: int = REGIONS
+    active: dict[int, Region] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.active = {number: Region(number, self.length) for number in range(REGIONS)}
 
     def count(self, number: int, *, success: bool) -> None:
         """Take in what came of a trial of a region; nothing where it has ended."""
@@ -73,8 +77,7 @@ class Regions:
             region.length, region.failures = region.length / 2, 0
         if region.length < SHORTEST:
             del self.active[number]
-            # It begins wide: around another place of the front it looks everywhere.
-            self.active[self.begun] = Region(self.begun, length=LONGEST)
+            self.active[self.begun] = Region(self.begun, self.length)
             self.begun += 1
 
     def in_turn(self) -> list[Region]:
@@ -82,7 +85,9 @@ class Regions:
         return sorted(self.active.values(), key=lambda each: (each.latest, each.number))
 
 
-def regions_of(columns: int, trials: Sequence[Trial], news: Mapping[int, bool]) -> Regions:
+def regions_of(
+    columns: int, length: float, trials: Sequence[Trial], news: Mapping[int, bool]
+) -> Regions:
     """Return the regions of a study.
 
     Source: Eriksson, Pearce, Gardner, Turner and Poloczek, "Scalable global optimization via local
@@ -90,10 +95,11 @@ def regions_of(columns: int, trials: Sequence[Trial], news: Mapping[int, bool]) 
 
     Args:
         columns: Of the space.
+        length: With which regions begin.
         trials: In the order in which they were proposed.
         news: Whether it was something new, by the place of each measured trial among them.
     """
-    regions = Regions(min(max(columns, FEWEST_FAILURES), MOST_FAILURES))
+    regions = Regions(min(max(columns // 2, FEWEST_FAILURES), MOST_FAILURES), length)
     owners = {place: region_of(trial) for place, trial in enumerate(trials)}
     told = [place for place, trial in enumerate(trials) if place in news or _crashed(trial)]
     for place in sorted(told, key=lambda place: (trials[place].ended or _NEVER, place)):

@@ -23,15 +23,13 @@ from moopt.samplers.bayesian import LARGE_BATCH, MANY_OBJECTIVES, BayesianSample
 from moopt.samplers.history import tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.samplers.region_centres import Standing, direction_of
-from moopt.samplers.regions import REGION, Region, news_of, regions_of
+from moopt.samplers.regions import REGION, Region, news_of, region_of, regions_of
 from moopt.samplers.starting_points import announced
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial
-from moopt.surrogates.local_process import local_process
 from moopt.surrogates.local_trials import Surroundings
-from moopt.surrogates.outcomes import Outcomes, learn_outcomes
+from moopt.surrogates.outcomes import Outcomes
 from moopt.surrogates.reproducible import reproducible
-from moopt.surrogates.selection import learned_process
 
 STARTING_POINTS = 256
 """Points of a region from which the search for a candidate begins."""
@@ -123,13 +121,15 @@ class _Search:
         news = news_of(standing.values, standing.allowed)
         places = {id(trial): place for place, trial in enumerate(trials)}
         told = {places[id(each)]: bool(new) for each, new in zip(measured, news, strict=True)}
+        without = np.array([region_of(trial) is None for trial in measured])
+        length = standing.first_length(data.points, without)
         small = all_parameters(study, ENUMERABLE)
         return cls(
             encoding,
             data,
             measured,
             standing,
-            regions_of(encoding.width, trials, told).in_turn(),
+            regions_of(encoding.width, length, trials, told).in_turn(),
             encoding.encode_all(tried_parameters(trials)),
             None if small is None else encoding.encode_all(small),
             surrogate,
@@ -176,11 +176,11 @@ class _Search:
         directions = [direction_of(number, objectives) for number in others]
         centre = self.standing.centre(direction_of(region.number, objectives), np.array(directions))
         near = Surroundings.of(self.data, centre, self.standing.front)
-        learn = learned_process if near.is_everything else local_process
-        outcomes = learn_outcomes(self.encoding, near.data, self.surrogate, learn=learn)
+        outcomes = near.learned(self.encoding, self.surrogate)
         box = SearchBox(self.encoding)
         widths = region.length * relative_widths(box, outcomes)
-        left = np.setdiff1d(self.standing.front, near.rows)
+        left = self.standing.front
+        left = left[:0] if near.near is None else left[~near.near.numpy()[left]]
         return _Place(
             centre,
             outcomes,

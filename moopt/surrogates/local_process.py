@@ -1,32 +1,35 @@
-"""A Gaussian process of the trials around one place, fitted quickly, as it is thrown away soon."""
+"""A Gaussian process of the measurements around one place."""
 
-import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from moopt.surrogates.fitting import fit
 from moopt.surrogates.gaussian_process import GaussianProcess
-from moopt.surrogates.outcome_transforms import IDENTITY
-from moopt.surrogates.selection import ANYWHERE, Measured, kernels_for
+from moopt.surrogates.selection import Measured, held_choice, kernels_for
 
-SIMPLE = ("rbf", ANYWHERE)
-"""Kernels that are tried: around one place a function is simple."""
+CHOSEN_FROM = 120
+"""Measurements, early and late ones alike, from which kernel and transform are chosen."""
 
 
-def local_process(measured: Measured, kernel: str | None = None) -> GaussianProcess:
-    """Return the process of the simple kernels under which the measurements are likeliest.
+def local_process(
+    measured: Measured, near: Bool[Tensor, " n"], kernel: str | None = None
+) -> GaussianProcess:
+    """Return the process of some measurements, with hyperparameters fitted to these alone.
 
-    Nothing is remembered between calls, and no transform is tried: the measurements of one place
-    are others in each call, and span few orders of magnitude.
+    Kernel and transform are those that suit all measurements; where the process is fitted begins at
+    the hyperparameters of all of them.
 
     Args:
         measured: At least one measurement.
-        kernel: Use this one. None: choose.
+        near: Which of them count; at least one.
+        kernel: Use this one and no transform. None: choose.
 
     Raises:
-        numpy.linalg.LinAlgError: No covariance of the measurements is positive definite.
+        numpy.linalg.LinAlgError: The covariance is not positive definite in floating point.
     """
-    kernels = kernels_for(measured.features)
-    names = [kernel] if kernel is not None else [name for name in SIMPLE if name in kernels]
-    likelihoods = [measured.likelihood(kernels[name], IDENTITY) for name in names]
-    fits = [fit(each, each.start) for each in likelihoods]
-    best = int(torch.tensor([each.log_posterior for each in fits]).argmax())
-    return GaussianProcess.of(measured.features, likelihoods[best], fits[best].theta, IDENTITY)
+    choice = held_choice(measured, kernel, CHOSEN_FROM)
+    likelihood = measured.some(near).likelihood(
+        kernels_for(measured.features)[choice.kernel], choice.transform
+    )
+    theta = fit(likelihood, choice.theta).theta
+    return GaussianProcess.of(measured.features, likelihood, theta, choice.transform)
