@@ -85,8 +85,7 @@ def run(
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
-    A study that has trials goes on where it stopped. Ctrl-C lets running trials finish, Ctrl-C
-    twice stops at once; nothing measured is lost.
+    It goes on where it stopped. Ctrl-C lets running trials finish, Ctrl-C twice stops at once.
 
     Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
     """
@@ -119,8 +118,7 @@ def run(
     with Store(store) as opened:
         file = study_file(study, opened)
         opened.register(file.study, file.path, accept_changes=accept_changes)
-        found, recorded = _run(file, opened, place, artifacts(store), search)
-    conclude(found, recorded, asked)
+        conclude(*_run(file, opened, place, artifacts(store), search), asked)
 
 
 def _run(

@@ -58,8 +58,7 @@ def optimize(
         study: What to search.
         evaluate: Measures a trial, in this process. An executor of one's own brings its own.
         trials: How many shall have ended, over all runs and at any fidelity. None: any number.
-        budget: What they may cost, over all runs, in whole evaluations. A trial is begun while
-            those before it, running ones included, cost less. None: no limit.
+        budget: What they may cost in all runs, in whole evaluations: see `Limits`. None: no limit.
         sampler: What proposes, or its name.
         stopping_rule: Says after each report whether a trial is to end early. None: none is.
         executor: Where trials run; stays open. None: in this process, one by one.
@@ -69,8 +68,7 @@ def optimize(
         keep_checkpoints: Of how many trials that may be taken further: see `Retention`. None: all.
         seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which no further trial is started. None: no limit.
-        stop_when_stagnant: Percent of hypervolume. The run ends when the models leave no more to
-            gain, with a probability of 95 %. None: whatever they leave.
+        stop_when_stagnant: Percent of hypervolume: see `StagnationWatch`. None: no such end.
         lease_seconds: How long this run may be silent before others take over its trials.
         observe: Called whenever something changed, and once a second.
         stop: Says how urgently the run is to end; asked once a second while trials run elsewhere.
@@ -78,22 +76,24 @@ def optimize(
     Raises:
         EvaluationError: The first trials of this run all failed by mistakes of the evaluator.
         StudyError: The store has another study of this name.
-        SelectionError: There is no sampler of that name, nothing says when to end, or less than
-            nothing is to be left to gain.
+        SelectionError: There is no such sampler, or the run has no end, or no percentage above 0.
     """
     limits = Limits(trials, budget)
     watch = None if stop_when_stagnant is None else StagnationWatch(stop_when_stagnant)
     check_ends(study, limits, time_limit, stopping_rule)
-    named = sampler_named(sampler) if isinstance(sampler, str) else sampler
-    chosen = watched(told_the_budget(named, budget), watch)
+    chosen = watched(_told(sampler, budget), watch)
     here = _Here(study, evaluate, held_out, Path(directory) / study.name)
     with here.opened(store, executor) as (book, place):
         history = History(book, study, Watch(lease_seconds))
         jobs = Jobs(place, EarlyStopping(history, stopping_rule).stops)
         session = Session(book, history, jobs, limits, time_limit, observe, Stopping(stop))
-        retention = Retention(here.directory, keep_checkpoints)
-        search = Search(session, Proposer(chosen, seed), retention)
-        return _run(search, watch, measures=bool(held_out))
+        kept = Retention(here.directory, keep_checkpoints)
+        return _run(Search(session, Proposer(chosen, seed), kept), watch, measures=bool(held_out))
+
+
+def _told(sampler: Sampler | str, budget: float | None) -> Sampler:
+    named = sampler_named(sampler) if isinstance(sampler, str) else sampler
+    return told_the_budget(named, budget)
 
 
 @dataclass(frozen=True, slots=True)
