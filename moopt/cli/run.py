@@ -29,6 +29,7 @@ from moopt.cli.run_options import (
     SamplerOption,
     ScaleOption,
     SeedOption,
+    StagnantOption,
     StopEarlyOption,
     TimeLimitOption,
     TransferOption,
@@ -74,6 +75,7 @@ def run(
     seed: SeedOption = 0,
     store: StoreOption = DEFAULT_STORE,
     time_limit: TimeLimitOption = None,
+    stop_when_stagnant: StagnantOption = None,
     trial_timeout: TrialTimeoutOption = None,
     ray_address: RayAddressOption = None,
     ray_wait: RayWaitOption = None,
@@ -100,6 +102,7 @@ def run(
         keep_checkpoints=keep_checkpoints,
         seed=seed,
         time_limit=time_limit,
+        stop_when_stagnant=stop_when_stagnant,
         lease_seconds=lease,
     )
     place = Place(
@@ -115,17 +118,11 @@ def run(
     )
     del scale  # the study file has been told by the environment
     with Store(store) as opened:
-        file = _registered(study, opened, accept_changes=accept_changes)
+        file = study_file(study, opened)
+        opened.register(file.study, file.path, accept_changes=accept_changes)
         sources = earlier_studies(transfer_from or (), file.study, opened)
         learning = partial(search, transfer_from=sources)
-        found, recorded = _run(file, opened, place, artifacts(store), learning)
-    conclude(found, recorded, asked)
-
-
-def _registered(study: str, store: Store, *, accept_changes: bool) -> StudyFile:
-    file = study_file(study, store)
-    store.register(file.study, file.path, accept_changes=accept_changes)
-    return file
+        conclude(*_run(file, opened, place, artifacts(store), learning), asked)
 
 
 def _run(
@@ -277,10 +274,18 @@ def conclude(found: Run, recorded: Sequence[Trial], asked: int | None) -> None:
         case Ended.TIME_LIMIT:
             of = "" if asked is None else f" of {asked}"
             typer.echo(f"the time is up after {ended}{of} trials", err=True)
+        case Ended.STAGNANT:
+            typer.echo(f"the front stagnates after {ended} trials", err=True)
         case Ended.DONE:
             pass
         case never:
             assert_never(never)
+    if found.left_to_gain is not None:
+        typer.echo(
+            f"the models leave at most {found.left_to_gain:.3g} % of hypervolume to gain, with a "
+            "probability of 95 %",
+            err=True,
+        )
     if front.trials:
         print_found(front, len(recorded))
     if found.ended in STOPPED:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from moopt.encoding.space import SpaceEncoding
@@ -15,6 +15,7 @@ from moopt.surrogates.features import Features
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.guides import SourceModel, SourceModels, guided_process
+from moopt.surrogates.local_process import local_process
 from moopt.surrogates.selection import (
     ANYWHERE,
     Measured,
@@ -63,6 +64,7 @@ def learn_outcomes(
     data: TrainingData,
     kernel: str | None = None,
     repeats: Float[Tensor, " n"] | None = None,
+    near: Bool[Tensor, " n"] | None = None,
     *,
     sources: SourceModels | None = None,
     seed: int = 0,
@@ -78,7 +80,9 @@ def learn_outcomes(
         data: What was measured.
         kernel: The kernel of all outcomes, by name. None: chosen for each.
         repeats: How many repeats each measurement is worth where its error is learned. None: one.
-        sources: What earlier studies say of the outcomes. None: nothing.
+        near: From which trials processes are conditioned and fitted; every outcome was measured in
+            one of them. Kernels are still chosen from all. None: all.
+        sources: What earlier studies say of the outcomes, where all trials count. None: nothing.
         seed: Of the draws by which sources are compared.
 
     Raises:
@@ -110,30 +114,39 @@ def learn_outcomes(
             data.standard_errors[rows, column],
             repeats=None if repeats is None else repeats[rows],
         )
+        part = None if near is None else near[rows]
         known = () if sources is None else sources.get(name, ())
-        surrogates.append(_learned(name, measured, kernel, known, seed + column))
+        surrogates.append(_learned(name, measured, kernel, part, known=known, seed=seed + column))
     if len(data.crashed):
-        surrogates.append(_success(features, data))
+        surrogates.append(_success(features, data, near))
         limit = Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY, weight=CAUTION)
         data = replace(data, limits=(*data.limits, limit))
     return Outcomes(tuple(surrogates), data)
 
 
-def _success(features: Features, data: TrainingData) -> GaussianProcess:
+def _success(
+    features: Features, data: TrainingData, near: Bool[Tensor, " n"] | None
+) -> GaussianProcess:
     points = torch.cat([data.points, data.crashed])
     values = torch.cat([torch.ones(len(data.points)), torch.zeros(len(data.crashed))]).to(points)
     unknown = torch.full_like(values, torch.nan)
-    return _learned("success", Measured(features, points, values, unknown), ANYWHERE)
+    if near is not None:
+        near = torch.cat([near, torch.ones(len(data.crashed), dtype=torch.bool)])
+    return _learned("success", Measured(features, points, values, unknown), ANYWHERE, near)
 
 
 def _learned(
     name: str,
     measured: Measured,
     kernel: str | None,
+    near: Bool[Tensor, " n"] | None,
+    *,
     known: Sequence[SourceModel] = (),
     seed: int = 0,
 ) -> GaussianProcess:
     try:
+        if near is not None:
+            return local_process(measured, near, kernel)
         own = learned_process(measured, kernel)
         return guided_process(own, measured, known, seed) if known else own
     except np.linalg.LinAlgError as error:

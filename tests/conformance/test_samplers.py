@@ -22,6 +22,7 @@ from moopt.samplers.history import key
 from moopt.samplers.learned import LearnedSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.starting_points import next_candidates
+from moopt.samplers.trust_region import TrustRegionSampler
 from moopt.study.conditions import When
 from moopt.study.objectives import (
     LinearConstraint,
@@ -60,6 +61,7 @@ class Farthest:
 SAMPLERS: dict[str, Sampler] = {
     "auto": AutoSampler(initial_trials=6),
     "bayesian": BayesianSampler(initial_trials=6),
+    "trust_region": TrustRegionSampler(initial_trials=6),
     "learned": LearnedSampler(Farthest(), initial_trials=6, pool=64),
     "sobol": QuasiRandomSampler(),
     "random": RandomSampler(),
