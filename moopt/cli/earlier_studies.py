@@ -12,11 +12,12 @@ from moopt.study.source import Source
 from moopt.study.study import Study
 
 
-def earlier_studies(words: Sequence[str], study: Study, store: Store) -> list[Source]:
+def earlier_studies(words: Sequence[str] | None, study: Study, store: Store) -> list[Source]:
     """Return the studies to learn from, and say what each has to do with the one to be searched.
 
     Args:
-        words: Study files or names in the store; with `@STORE` behind them, in another one.
+        words: Study files or names in the store; with `@STORE` behind them, in another one. None:
+            those that it learns from already.
         study: What is to be searched.
         store: Of the run.
 
@@ -26,7 +27,7 @@ def earlier_studies(words: Sequence[str], study: Study, store: Store) -> list[So
         StoreError: There is no such store.
     """
     found = []
-    for each in words:
+    for each in words or ():
         source = instructive(_source(each, study, store))
         typer.echo(f"learns from {match_source(study, source).description}", err=True)
         found.append(source)

@@ -118,11 +118,15 @@ def run(
     )
     del scale  # the study file has been told by the environment
     with Store(store) as opened:
-        file = study_file(study, opened)
-        opened.register(file.study, file.path, accept_changes=accept_changes)
-        sources = earlier_studies(transfer_from or (), file.study, opened)
-        learning = partial(search, transfer_from=sources)
-        conclude(*_run(file, opened, place, artifacts(store), learning), asked)
+        file = _registered(study, opened, accept_changes=accept_changes)
+        search = partial(search, transfer_from=earlier_studies(transfer_from, file.study, opened))
+        conclude(*_run(file, opened, place, artifacts(store), search), asked)
+
+
+def _registered(study: str, store: Store, *, accept_changes: bool) -> StudyFile:
+    file = study_file(study, store)
+    store.register(file.study, file.path, accept_changes=accept_changes)
+    return file
 
 
 def _run(

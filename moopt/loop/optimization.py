@@ -55,9 +55,6 @@ def optimize(
 ) -> Run:
     """Search for the front of a study, going on from what the store has of it.
 
-    Ctrl-C lets running trials finish and ends the run; again, or SIGTERM, ends them, to be done
-    first the next time. In another thread than the main one only `stop` is asked.
-
     Args:
         study: What to search.
         evaluate: Measures a trial, in this process. An executor of one's own brings its own.
@@ -77,12 +74,12 @@ def optimize(
         lease_seconds: How long this run may be silent before others take over its trials.
         observe: Called whenever something changed, and once a second.
         stop: Says how urgently the run is to end; asked once a second while trials run elsewhere.
+            Ctrl-C, once or twice, and SIGTERM say so too, in the main thread.
 
     Raises:
         EvaluationError: The first trials of this run all failed by mistakes of the evaluator.
         StudyError: The store has another study of this name, or one to learn from does not match.
-        SelectionError: There is no such sampler, it cannot learn from others, or the run has no
-            end, or no percentage above 0.
+        SelectionError: No such sampler, or it learns from none; no end, or no percentage above 0.
     """
     limits = limits_of(study, Limits(trials, budget), time_limit, stopping_rule)
     watch = None if stop_when_stagnant is None else StagnationWatch(stop_when_stagnant)

@@ -80,8 +80,7 @@ def learn_outcomes(
         data: What was measured.
         kernel: The kernel of all outcomes, by name. None: chosen for each.
         repeats: How many repeats each measurement is worth where its error is learned. None: one.
-        near: From which trials processes are conditioned and fitted; every outcome was measured in
-            one of them. Kernels are still chosen from all. None: all.
+        near: Trials from which processes are learned; kernels are chosen from all. None: all.
         sources: What earlier studies say of the outcomes, where all trials count. None: nothing.
         seed: Of the draws by which sources are compared.
 
@@ -104,9 +103,7 @@ def learn_outcomes(
             continue
         rows = data.measured(column)
         if not rows.any():
-            raise SurrogateError(
-                f"{name!r} was not measured in any of the trials; nothing to learn"
-            )
+            raise SurrogateError(f"{name!r} was not measured in any of the trials")
         measured = Measured(
             features,
             data.points[rows],
