@@ -20,6 +20,7 @@ from moopt.study.objectives import (
 from moopt.study.parameters import Categorical, Continuous, Integer
 from moopt.study.scale import scaled
 from moopt.study.simplex import Simplex
+from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Measurement, Trial, TrialState
 
@@ -47,6 +48,7 @@ __all__ = [
     "Optimizer",
     "OutcomeConstraint",
     "Simplex",
+    "Source",
     "Store",
     "Study",
     "Trial",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from moopt.encoding.sources import instructive, match_source
 from moopt.errors import EvaluationError, SelectionError
 from moopt.front.front import Front, front_of
 from moopt.front.recommendation import Recommendation
@@ -11,9 +12,11 @@ from moopt.front.reference_point import infer_references, is_settled
 from moopt.protocols import Sampler
 from moopt.samplers.history import whole_fidelity
 from moopt.samplers.registry import sampler_named
+from moopt.samplers.sources import require_learner, told_sources
 from moopt.samplers.starting_points import next_candidates
 from moopt.study.outcomes import checked_fidelity
 from moopt.study.parameters import Parameters
+from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import (
     Candidate,
@@ -38,14 +41,34 @@ class Optimizer:
     Equal studies, seeds, questions and answers give equal trials.
     """
 
-    def __init__(self, study: Study, sampler: str | Sampler = "auto", seed: int = 0) -> None:
+    def __init__(
+        self,
+        study: Study,
+        sampler: str | Sampler = "auto",
+        seed: int = 0,
+        *,
+        transfer_from: Sequence[Source] = (),
+    ) -> None:
         """Start with no trials.
 
+        Args:
+            study: What to search.
+            sampler: What proposes, or its name.
+            seed: Of the proposals.
+            transfer_from: Earlier studies to learn from, each with its trials.
+
         Raises:
-            SelectionError: There is no sampler of that name.
+            SelectionError: There is no sampler of that name, or it does not learn from sources.
+            StudyError: A source has nothing to do with the study.
         """
         self._study = study
-        self._sampler = sampler_named(sampler) if isinstance(sampler, str) else sampler
+        named = sampler_named(sampler) if isinstance(sampler, str) else sampler
+        sources = [instructive(each) for each in transfer_from]
+        if sources:
+            require_learner(named)
+        for each in sources:
+            match_source(study, each)
+        self._sampler = told_sources(named, sources)
         self._seed = seed
         self._trials: list[Trial] = []
 

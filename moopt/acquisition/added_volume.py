@@ -136,10 +136,12 @@ def _along_directions(
 
 def _directions(dimension: int, seed: int) -> Float[Tensor, "s m"]:
     """Return directions of length one, spread evenly, all positive."""
-    normals = draw_sobol_normal_samples(
+    normals: Tensor = draw_sobol_normal_samples(
         dimension, DIRECTIONS, dtype=torch.float64, seed=seed % 2**31
-    ).abs()
-    return (normals / normals.norm(dim=1, keepdim=True)).clamp_min(1e-3)
+    )
+    normals = normals.abs()
+    directions: Tensor = normals / normals.norm(dim=1, keepdim=True)
+    return directions.clamp_min(1e-3)
 
 
 def _ball(dimension: int) -> float:
@@ -147,7 +149,8 @@ def _ball(dimension: int) -> float:
 
     Times the mean of lengths to the power of the dimension, it is the volume they span.
     """
-    return math.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
+    ball: float = math.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1)
+    return ball / 2.0**dimension
 
 
 def _ranges(

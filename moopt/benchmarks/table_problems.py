@@ -26,13 +26,20 @@ WIDE = 10.0
 """Ratio of percentiles above which a loss is taken in powers of ten."""
 
 
-def hpolib(name: str) -> Problem:
+def hpolib(name: str, *, alike: bool = False) -> Problem:
     """Return a fully connected network: the loss against its size or the time of its training.
+
+    Args:
+        name: A key of `HPOLIB`.
+        alike: Take the outcomes that suit all four: the loss in powers of ten against the time.
 
     Source: Klein and Hutter, "Tabular benchmarks for joint architecture and hyperparameter
     optimization", arXiv:1905.04970 (2019).
     """
     dataset, cost = HPOLIB[name]
+    if alike:
+        measured = ("val_loss", "train_time")
+        return _problem(f"hpolib_{name}_alike", "hpolib", dataset, measured, all_wide=True)
     return _problem(f"hpolib_{name}", "hpolib", dataset, ("val_loss", cost))
 
 
@@ -54,13 +61,16 @@ def nas_bench_201(dataset: str) -> Problem:
     return _problem(f"nas201_{dataset}", "nasbench201", dataset, ("val_acc", "latency"))
 
 
-def _problem(name: str, collection: str, dataset: str, measured: tuple[str, ...]) -> Problem:
+def _problem(
+    name: str, collection: str, dataset: str, measured: tuple[str, ...], *, all_wide: bool = False
+) -> Problem:
     table = hpo_table(collection, dataset)
     directions, columns = {}, []
     for each in measured:
         rows = table.columns[each]
         low, high = np.nanquantile(np.nanmean(rows, axis=1), [0.1, 0.9])
-        in_powers = each in LOGARITHMIC or (each == "val_loss" and high > WIDE * low)
+        wide = all_wide or high > WIDE * low
+        in_powers = each in LOGARITHMIC or (each == "val_loss" and wide)
         directions[f"log10_{each}" if in_powers else each] = (
             Maximize if each == "val_acc" else Minimize
         )

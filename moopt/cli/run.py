@@ -10,6 +10,7 @@ from typing import assert_never
 import typer
 
 from moopt.cli.display import print_found
+from moopt.cli.earlier_studies import earlier_studies
 from moopt.cli.errors import NothingFoundError, no_front
 from moopt.cli.options import DEFAULT_STORE, StoreOption, StudyArgument
 from moopt.cli.progress import Observer, observer
@@ -31,6 +32,7 @@ from moopt.cli.run_options import (
     StagnantOption,
     StopEarlyOption,
     TimeLimitOption,
+    TransferOption,
     TrialsOption,
     TrialTimeoutOption,
     WorkersOption,
@@ -68,6 +70,7 @@ def run(
     executor: ExecutorOption = ExecutorName.LOCAL,
     gpus_per_trial: GpusOption = None,
     sampler: SamplerOption = "auto",
+    transfer_from: TransferOption = None,
     stop_early: StopEarlyOption = None,
     seed: SeedOption = 0,
     store: StoreOption = DEFAULT_STORE,
@@ -113,12 +116,17 @@ def run(
         ray_wait=ray_wait,
         lease=lease,
     )
-    place.check()
     del scale  # the study file has been told by the environment
     with Store(store) as opened:
-        file = study_file(study, opened)
-        opened.register(file.study, file.path, accept_changes=accept_changes)
-        conclude(*_run(file, opened, place, artifacts(store), search), asked)
+        file = _registered(study, opened, accept_changes=accept_changes)
+        learning = partial(search, transfer_from=earlier_studies(transfer_from, file.study, opened))
+        conclude(*_run(file, opened, place, artifacts(store), learning), asked)
+
+
+def _registered(study: str, store: Store, *, accept_changes: bool) -> StudyFile:
+    file = study_file(study, store)
+    store.register(file.study, file.path, accept_changes=accept_changes)
+    return file
 
 
 def _run(
@@ -142,7 +150,11 @@ def _run(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where trials are to run."""
+    """Where trials are to run.
+
+    Raises:
+        SelectionError: Only another executor can do what is asked.
+    """
 
     name: ExecutorName
     workers: int | None
@@ -167,12 +179,8 @@ class Place:
         limit = self.memory_limit
         return None if limit is None else size_in_bytes(limit, "--memory-limit")
 
-    def check(self) -> None:
-        """Refuse what an executor cannot do.
-
-        Raises:
-            SelectionError: Only another one can do it.
-        """
+    def __post_init__(self) -> None:
+        """Refuse what an executor cannot do."""
         asked = {
             "--workers": self.workers not in {None, 1},
             "--gpus-per-trial": self.gpus_per_trial is not None,

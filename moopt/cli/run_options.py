@@ -140,6 +140,17 @@ SamplerOption = Annotated[
     ),
 ]
 
+TransferOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--transfer-from",
+        metavar="STUDY",
+        help="An earlier study to learn from, such as spam_small, or spam_small@runs/old.db for "
+        "one of another store. Can be given several times; the store keeps a copy.",
+        show_default=False,
+    ),
+]
+
 SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same proposals.")]
 
 TimeLimitOption = Annotated[

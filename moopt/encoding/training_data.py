@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.encoding.space import SpaceEncoding
+from moopt.front.dominance import is_nondominated
 from moopt.front.reference_point import aspiration_point, infer_references, reference_point
 from moopt.study.objectives import Objective
 from moopt.study.study import Study
@@ -106,6 +107,18 @@ def training_data(study: Study, encoding: SpaceEncoding, trials: Sequence[Trial]
         pending=encoding.encode_all([t.parameters for t in trials if t.state in PENDING]),
         crashed=encoding.encode_all([t.parameters for t in trials if _crashed(t)]),
     )
+
+
+def front_points(data: TrainingData) -> Float[Tensor, "f d"]:
+    """Return the points that are non-dominated among those that have every objective.
+
+    What is beyond an aspiration is no better than the aspiration.
+    """
+    objectives = data.outcomes[:, : data.objective_count].minimum(data.aspiration_point)
+    complete = ~objectives.isnan().any(dim=1)
+    best = torch.zeros(len(objectives), dtype=torch.bool)
+    best[complete] = torch.from_numpy(is_nondominated(objectives[complete].numpy()))
+    return data.points[best]
 
 
 def trials_to_learn_from(study: Study, trials: Sequence[Trial]) -> list[Trial]:

@@ -1,6 +1,6 @@
 """A run of a study, from its first trial to its front."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from moopt.errors import SelectionError, StudyError
 from moopt.executors.in_process import InProcessExecutor
 from moopt.executors.jobs import Jobs
 from moopt.front.front import front_of
+from moopt.loop.earlier_studies import sources_of_run
 from moopt.loop.early_stopping import EarlyStopping
 from moopt.loop.held_out import measure_front
 from moopt.loop.history import History
@@ -23,9 +24,11 @@ from moopt.protocols import Executor, Sampler, StoppingRule
 from moopt.samplers.budgets import told_the_budget
 from moopt.samplers.proposer import Proposer
 from moopt.samplers.registry import sampler_named
+from moopt.samplers.sources import require_learner, told_sources
 from moopt.store.drivers import LEASE_SECONDS, Watch
 from moopt.store.store import Store
 from moopt.study.evaluation import Evaluator
+from moopt.study.source import Source
 from moopt.study.study import Study
 
 
@@ -36,6 +39,7 @@ def optimize(
     trials: int | None = None,
     budget: float | None = None,
     sampler: Sampler | str = "auto",
+    transfer_from: Sequence[Source | str] = (),
     stopping_rule: StoppingRule | None = None,
     executor: Executor | None = None,
     held_out: Evaluator | None = None,
@@ -51,39 +55,37 @@ def optimize(
 ) -> Run:
     """Search for the front of a study, going on from what the store has of it.
 
-    Ctrl-C lets running trials finish and then ends the run; once more, or SIGTERM, ends them at
-    once, to be done first the next time. In another thread than the main one only `stop` is asked.
-
     Args:
         study: What to search.
         evaluate: Measures a trial, in this process. An executor of one's own brings its own.
         trials: How many shall have ended, over all runs and at any fidelity. None: any number.
         budget: What they may cost in all runs, in whole evaluations: see `Limits`. None: no limit.
         sampler: What proposes, or its name.
+        transfer_from: Earlier studies to learn from, or names of some in the store, once for all.
         stopping_rule: Says after each report whether a trial is to end early. None: none is.
         executor: Where trials run; stays open. None: in this process, one by one.
         held_out: Measures on data that the search never sees. None: the front is not measured so.
         store: Where it is recorded; stays open. None: in memory, gone afterwards.
         directory: Holds a folder for each study, and that one for each trial.
-        keep_checkpoints: Of how many trials that may be taken further: see `Retention`. None: all.
+        keep_checkpoints: Of how many trials: see `Retention`. None: all.
         seed: Equal seeds give equal candidates where trials run one after the other.
-        time_limit: Seconds after which no further trial is started. None: no limit.
+        time_limit: Seconds after which none is started any more. None: no limit.
         stop_when_stagnant: Percent of hypervolume: see `StagnationWatch`. None: no such end.
         lease_seconds: How long this run may be silent before others take over its trials.
         observe: Called whenever something changed, and once a second.
-        stop: Says how urgently the run is to end; asked once a second while trials run elsewhere.
+        stop: Says once a second how urgently to end. Ctrl-C does too: see `stopped_by_signals`.
 
     Raises:
         EvaluationError: The first trials of this run all failed by mistakes of the evaluator.
-        StudyError: The store has another study of this name.
-        SelectionError: There is no such sampler, or the run has no end, or no percentage above 0.
+        StudyError: The store has another study of this name, or one to learn from does not match.
+        SelectionError: There is no such sampler, it cannot learn from others, or nothing ends.
     """
-    limits = Limits(trials, budget)
+    limits = limits_of(study, Limits(trials, budget), time_limit, stopping_rule)
     watch = None if stop_when_stagnant is None else StagnationWatch(stop_when_stagnant)
-    check_ends(study, limits, time_limit, stopping_rule)
-    chosen = watched(_told(sampler, study, limits), watch)
+    named = _named(sampler, study, limits, learns=bool(transfer_from))
     here = _Here(study, evaluate, held_out, Path(directory) / study.name)
     with here.opened(store, executor) as (book, place):
+        chosen = watched(told_sources(named, sources_of_run(book, study, transfer_from)), watch)
         history = History(book, study, Watch(lease_seconds))
         jobs = Jobs(place, EarlyStopping(history, stopping_rule).stops)
         session = Session(book, history, jobs, limits, time_limit, observe, Stopping(stop))
@@ -91,8 +93,10 @@ def optimize(
         return _run(Search(session, Proposer(chosen, seed), kept), watch, measures=bool(held_out))
 
 
-def _told(sampler: Sampler | str, study: Study, limits: Limits) -> Sampler:
+def _named(sampler: Sampler | str, study: Study, limits: Limits, *, learns: bool) -> Sampler:
     named = sampler_named(sampler) if isinstance(sampler, str) else sampler
+    if learns:
+        require_learner(named)
     return told_the_budget(named, limits.evaluations(study))
 
 
@@ -121,10 +125,10 @@ class _Here:
             yield book, executor
 
 
-def check_ends(
+def limits_of(
     study: Study, limits: Limits, time_limit: float | None, rule: StoppingRule | None
-) -> None:
-    """See whether a run has an end, and whether its trials can have an early one.
+) -> Limits:
+    """Return the limits of a run that has an end, and whose trials can have an early one if asked.
 
     Raises:
         SelectionError: Nothing says when to end.
@@ -137,6 +141,7 @@ def check_ends(
             f"study {study.name!r} has no fidelity, so its trials cannot be stopped early; give it "
             "one, such as Fidelity('epochs', low=1, high=9), or leave the stopping rule out"
         )
+    return limits
 
 
 def _run(search: Search, watch: StagnationWatch | None, *, measures: bool) -> Run:

@@ -10,7 +10,9 @@ from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.history import initial_trials
 from moopt.samplers.notes import CHOICE
 from moopt.samplers.optional import pymoo_sampler
+from moopt.samplers.sources import NAME as FROM_SOURCES
 from moopt.samplers.trust_region import TrustRegionSampler
+from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 
@@ -34,9 +36,16 @@ class AutoSampler:
     budget: float | None = None
     """What the search may spend, in whole evaluations. None: that of the run, where it has one."""
 
+    sources: Sequence[Source] = ()
+    """Earlier studies to learn from."""
+
     def within(self, budget: float) -> "AutoSampler":
         """Return the sampler for a run that may spend so much; a budget of its own stands."""
         return self if self.budget is not None else replace(self, budget=budget)
+
+    def learning_from(self, sources: Sequence[Source]) -> "AutoSampler":
+        """Return the same sampler that learns from earlier studies, too."""
+        return replace(self, sources=(*self.sources, *sources))
 
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
@@ -44,11 +53,14 @@ class AutoSampler:
         """Return candidates that say in their notes who proposed them, and why."""
         initial = self.initial_trials
         if initial is None:
-            initial = initial_trials(study)
+            initial = initial_trials(study, self.sources)
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         measured = sum(_is_measured(study, trial) for trial in trials)
         learned = _counted(measured, "trial") + " measured"
-        reasons = {"sobol": f"{learned}, too few to learn from"}
+        reasons = {
+            "sobol": f"{learned}, too few to learn from",
+            FROM_SOURCES: "the fronts of earlier studies come first",
+        }
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
         sampler, wish = self._learner(study, measured, initial), ""
@@ -75,7 +87,7 @@ class AutoSampler:
         width = sum(column_count(parameter) for parameter in study.parameters)
         if measured > self.whole or width > self.columns:
             return TrustRegionSampler(initial_trials=initial)
-        return BayesianSampler(initial_trials=initial, budget=self.budget)
+        return BayesianSampler(initial_trials=initial, budget=self.budget, sources=self.sources)
 
 
 def _with_note(candidate: Candidate, choice: str) -> Candidate:

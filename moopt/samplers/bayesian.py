@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,12 +16,14 @@ from moopt.acquisition.thompson import best_in_own_draws
 from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
-from moopt.encoding.training_data import TrainingData, training_data
+from moopt.encoding.training_data import TrainingData, front_points, training_data
 from moopt.errors import SelectionError
-from moopt.front.dominance import is_nondominated
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
 from moopt.samplers.last_trials import LAST, PointSearch, one_by_one, planned, trials_left
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
+from moopt.samplers.sources import learned_lessons
+from moopt.samplers.starting_points import announced
+from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
@@ -72,6 +73,10 @@ class BayesianSampler:
     threads: int = 1
     """For linear algebra: at these sizes more are slower."""
 
+    sources: Sequence[Source] = ()
+    """Earlier studies to learn from: their fronts are tried first, and their models guide the ones
+    of this study as far as they rank its trials well."""
+
     large_batch: int = LARGE_BATCH
     """From so many candidates in one call on each is the best in a draw of its own, unless the
     acquisition function is given."""
@@ -95,6 +100,7 @@ class BayesianSampler:
         Raises:
             SelectionError: The acquisition function needs several objectives, or the surrogate does
                 not suit the space.
+            StudyError: A source has nothing to do with the study.
             SurrogateError: No Gaussian process fits an outcome.
         """
         if len(study.objectives) == 1 and self.acquisition in OF_SEVERAL_OBJECTIVES:
@@ -104,11 +110,24 @@ class BayesianSampler:
             )
         encoding = SpaceEncoding.of(study)
         data = training_data(study, encoding, trials)
-        if not self.can_learn(study, data, trials):
-            return QuasiRandomSampler().propose(study, trials, count, seed)
         step = len(trials)
+        lessons = None
+        if self.sources:
+            with reproducible(seed, self.threads):
+                lessons = learned_lessons(encoding, self.sources)
+        if not self.can_learn(study, data, trials):
+            first = [] if lessons is None else lessons.untried(trials, count)
+            known = [*trials, *map(announced, first)]
+            rest = count - len(first)
+            return first + QuasiRandomSampler().propose(study, known, rest, seed) if rest else first
         with reproducible(seed * 1_000_003 + step, self.threads):
-            outcomes = learn_outcomes(encoding, data, self.surrogate)
+            outcomes = learn_outcomes(
+                encoding,
+                data,
+                self.surrogate,
+                sources=None if lessons is None else lessons.models,
+                seed=seed + step,
+            )
             drawn = count >= self.large_batch and self.acquisition is None
             choose = _best_in_draws if drawn else self._best_together
             points = choose(encoding, outcomes, trials, count, seed + step)
@@ -123,11 +142,15 @@ class BayesianSampler:
             for point in points
         ]
 
+    def learning_from(self, sources: Sequence[Source]) -> "BayesianSampler":
+        """Return the same sampler that learns from earlier studies, too."""
+        return replace(self, sources=(*self.sources, *sources))
+
     def can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
         """Say whether enough has begun and was measured for a model."""
         initial = self.initial_trials
         if initial is None:
-            initial = initial_trials(study)
+            initial = initial_trials(study, self.sources)
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         fewest = min(int(data.measured(column).sum()) for column in range(len(data.names)))
         return begun >= initial and fewest >= 3
@@ -147,7 +170,7 @@ class BayesianSampler:
         search = PointSearch(
             ACQUISITIONS[named],
             SearchBox(encoding),
-            front=outcomes.data.points[_on_front(outcomes.data)],
+            front=front_points(outcomes.data),
             tried=encoding.encode_all(tried_parameters(trials)),
             whole=None if whole is None else encoding.encode_all(whole),
         )
@@ -163,7 +186,7 @@ def _best_in_draws(
 ) -> list[Float[Tensor, " d"]]:
     """Choose many points, each the best in a draw of its own."""
     box = SearchBox(encoding)
-    front = outcomes.data.points[_on_front(outcomes.data)]
+    front = front_points(outcomes.data)
     tried = encoding.encode_all(tried_parameters(trials))
     whole = all_parameters(encoding.study, ENUMERABLE)
     chosen: list[Tensor] = []
@@ -184,15 +207,3 @@ def _best_in_draws(
         pending = torch.cat([outcomes.data.pending, points])
         outcomes = outcomes.restricted(replace(outcomes.data, pending=pending))
     return chosen
-
-
-def _on_front(data: TrainingData) -> Tensor:
-    """Say which points are non-dominated among those that have every objective.
-
-    What is beyond an aspiration is no better than the aspiration.
-    """
-    objectives = data.outcomes[:, : data.objective_count].minimum(data.aspiration_point)
-    complete = ~objectives.isnan().any(dim=1)
-    best = torch.zeros(len(objectives), dtype=torch.bool)
-    best[complete] = torch.from_numpy(is_nondominated(np.asarray(objectives[complete])))
-    return best

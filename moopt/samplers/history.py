@@ -3,8 +3,11 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from moopt.study.parameters import Parameters
+from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
+
+FEWEST_INITIAL = 5
 
 
 def key(parameters: Parameters) -> Hashable:
@@ -24,15 +27,18 @@ def tried_parameters(trials: Iterable[Trial]) -> list[Parameters]:
     return [trial.parameters for trial in trials if trial.state is not TrialState.CANCELLED]
 
 
-def initial_trials(study: Study) -> int:
+def initial_trials(study: Study, sources: Sequence[Source] = ()) -> int:
     """Return how many trials a model needs to begin with.
 
     Twice as many as there are parameters, 5 to 20. A study that starts with points of its own knows
-    where to look: there one more than parameters, and than those points, will do.
+    where to look: there one more than parameters, and than those points, will do. With earlier
+    studies to learn from, 5 will.
     """
     parameters = len(study.parameters)
+    if sources:
+        return max(FEWEST_INITIAL, len(study.start_with) + 1)
     wanted = max(len(study.start_with), parameters) + 1 if study.start_with else 2 * parameters
-    return min(max(5, wanted), 20)
+    return min(max(FEWEST_INITIAL, wanted), 20)
 
 
 def whole_fidelity(study: Study) -> float | None:

@@ -14,6 +14,7 @@ from moopt.store.tables import (
     EventRow,
     MeasurementRow,
     ReportRow,
+    SourceRow,
     StudyRow,
     Table,
     TrialRow,
@@ -21,7 +22,7 @@ from moopt.store.tables import (
 
 ROWS_AT_ONCE = 1000
 
-_OF_STUDIES: tuple[type[Table], ...] = (TrialRow, EventRow, DriverRow)
+_OF_STUDIES: tuple[type[Table], ...] = (TrialRow, EventRow, DriverRow, SourceRow)
 _OF_TRIALS: tuple[type[Table], ...] = (MeasurementRow, EvaluationRow, ReportRow)
 
 

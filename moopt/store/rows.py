@@ -32,7 +32,7 @@ def new_trial_row(study_id: int, number: int, candidate: Candidate, seed: int) -
         study_id=study_id,
         number=number,
         state=TrialState.PROPOSED.value,
-        parameters=_plain(candidate.parameters),
+        parameters=plain_parameters(candidate.parameters),
         fidelity=candidate.fidelity,
         continues=candidate.continues,
         seed=seed,
@@ -182,7 +182,7 @@ def _failure(kind: str | None, message: str | None, cause: str | None) -> Failur
     return Failure(FailureKind(kind), message or "", FailureCause(cause or "unknown"))
 
 
-def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters as JSON takes them: a simplex may be any mapping."""
     return {
         name: dict(value) if isinstance(value, Mapping) else value

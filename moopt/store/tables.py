@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration: whenever a table changes, there is a new one."""
 
 
@@ -103,6 +103,22 @@ class StudyRow(Table):
 
     stop_at_once: Mapped[bool | None]
     """Whether running trials are to be handed back, rather than finished."""
+
+
+class SourceRow(Table):
+    """An earlier study that a study learns from, as it was when the study began to."""
+
+    __tablename__ = "moopt_sources"
+    __table_args__ = (UniqueConstraint("study_id", "position"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("moopt_studies.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(String(500))
+    definition: Mapped[dict[str, Any]] = mapped_column(JSON)
+    trials: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """Those that teach, by when they ended, with their measurements. It is a copy: JSON keeps
+    every digit of a double, and nobody asks for a part of it."""
 
 
 class TrialRow(Table):

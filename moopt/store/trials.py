@@ -1,13 +1,17 @@
 """The trials of a database, to be read."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
-from moopt.store import reports
+from moopt.store import reports, sources
 from moopt.store.definitions import study_row
+from moopt.store.events import take_turn
 from moopt.store.reports import PartialResult
 from moopt.store.rows import read_trials
 from moopt.store.studies import StudyRecord
 from moopt.store.tables import TrialRow
+from moopt.study.source import Source
 from moopt.study.trials import Trial
 
 
@@ -43,6 +47,33 @@ class TrialRecord(StudyRecord):
             return row.revision, read_trials(session, *chosen)
 
         return self._database.read(work)
+
+    def source(self, name: str) -> Source:
+        """Return a study with its trials, for another one to learn from.
+
+        Raises:
+            SelectionError: There is no study of that name.
+        """
+        return self._database.read(lambda session: sources.read_source(session, name))
+
+    def sources(self, name: str) -> tuple[Source, ...]:
+        """Return what a study learns from, as it was when it began to.
+
+        Raises:
+            SelectionError: There is no study of that name.
+        """
+        return self._database.read(lambda session: sources.read_sources(session, name))
+
+    def keep_sources(self, name: str, given: Sequence[Source]) -> tuple[Source, ...]:
+        """Copy what a study is to learn from, once and for all, and return the copies.
+
+        Raises:
+            StudyError: It learns from other studies already.
+            SelectionError: There is no study of that name.
+        """
+        return self._database.write_again(
+            lambda session: sources.keep_sources(take_turn(session, name), name, given)
+        )
 
     def reports(self, name: str) -> list[PartialResult]:
         """Return all partial results of a study, by trial and attempt, in the order of their times.

@@ -11,6 +11,7 @@ Bayesian optimization in conditional parameter spaces", arXiv:1409.4011 (2014).
 
 import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +22,20 @@ from moopt.encoding.columns import Block
 from moopt.encoding.space import SpaceEncoding
 from moopt.study.parameters import Categorical
 from moopt.study.simplex import Simplex
+
+
+@runtime_checkable
+class PointFunction(Protocol):
+    """A function of points that can say what it is."""
+
+    @property
+    def description(self) -> str:
+        """What it is, in words."""
+        ...
+
+    def __call__(self, points: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        """Return the values at points; differentiable."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,9 @@ class Features:
 
     plain: bool
     """Points are their own features."""
+
+    guide: PointFunction | None = None
+    """Its value is one more feature, the last one, in no group."""
 
     @classmethod
     def of(cls, encoding: SpaceEncoding) -> "Features":
@@ -84,8 +102,12 @@ class Features:
 
     def of_points(self, points: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch f"]:
         """Return the features of points; differentiable."""
-        if self.plain:
-            return points
+        own = points if self.plain else self._by_block(points)
+        if self.guide is None:
+            return own
+        return torch.cat([own, self.guide(points)[..., None]], dim=-1)
+
+    def _by_block(self, points: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch f"]:
         blocks = self.encoding.blocks
         columns = {block.parameter.name: points[..., block.columns] for block in blocks}
         by_name = {block.parameter.name: block.parameter for block in blocks}

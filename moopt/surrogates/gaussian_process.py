@@ -63,9 +63,10 @@ class GaussianProcess:
 
     @property
     def description(self) -> str:
-        """Kernel and transform in words."""
-        plain = self.transform.is_identity
-        return self.kernel.name + ("" if plain else f" of the {self.transform.name}")
+        """Kernel and transform in words, and the guide."""
+        plain, guide = self.transform.is_identity, self.features.guide
+        told = self.kernel.name + ("" if plain else f" of the {self.transform.name}")
+        return told if guide is None else f"{told}, guided by {guide.description}"
 
     @property
     def constant(self) -> Float[Tensor, ""]:

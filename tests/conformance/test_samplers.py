@@ -8,15 +8,18 @@ import torch
 from botorch.test_utils.mock import mock_optimize_context_manager
 from hypothesis import HealthCheck, given, settings
 from numpy.random import mtrand
+from torch import Tensor
 
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
+from moopt.encoding.training_data import TrainingData
 from moopt.protocols import Sampler
 from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.from_optuna import OptunaSampler
 from moopt.samplers.from_pymoo import EvolutionarySampler
 from moopt.samplers.history import key
+from moopt.samplers.learned import LearnedSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.starting_points import next_candidates
 from moopt.samplers.trust_region import TrustRegionSampler
@@ -42,10 +45,24 @@ from moopt.study.trials import (
 from moopt.study.validation import check_parameters
 from tests.strategies import studies
 
+
+class Farthest:
+    """Prefers what is far from all that was tried or is pending, and what is right of it."""
+
+    def __call__(
+        self, history: TrainingData, candidates: Tensor, *, step: int, budget: float | None
+    ) -> Tensor:
+        del step, budget
+        known = torch.cat([history.points, history.pending, history.crashed])
+        right = candidates.sum(dim=1) / 100
+        return right + torch.cdist(candidates, known).min(dim=1).values if len(known) else right
+
+
 SAMPLERS: dict[str, Sampler] = {
     "auto": AutoSampler(initial_trials=6),
     "bayesian": BayesianSampler(initial_trials=6),
     "trust_region": TrustRegionSampler(initial_trials=6),
+    "learned": LearnedSampler(Farthest(), initial_trials=6, pool=64),
     "sobol": QuasiRandomSampler(),
     "random": RandomSampler(),
     "nsga2": EvolutionarySampler("nsga2", population=6),

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from alembic import command
@@ -10,9 +11,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from moopt.store import migration
+from moopt.store.engines import store_engine
+from moopt.store.engines import store_url as url_of
 from moopt.store.store import Store
 from moopt.store.tables import HEAD, Table
 from moopt.study.serialization import study_to_json
+from moopt.study.source import Source
 from moopt.study.trials import Measurement, TrialState
 from tests.store.test_store import CANDIDATE, STUDY
 
@@ -74,6 +78,23 @@ def test_migrations_make_the_tables_that_a_new_database_gets(tmp_path: Path) -> 
     Store(str(path)).close()
 
     engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Table.metadata) == []
+    engine.dispose()
+
+
+def test_a_database_without_sources_gets_their_table(store_url: str) -> None:
+    engine = store_engine(url_of(store_url))
+    with engine.begin() as connection:
+        command.upgrade(migration.configuration(connection), "0003")
+    engine.dispose()
+
+    with Store(store_url) as store:
+        store.register(STUDY)
+        earlier = Source(replace(STUDY, name="earlier"), [])
+        assert store.keep_sources("spam", [earlier]) == (earlier,)
+
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Table.metadata) == []

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from moopt.surrogates.choice_kernels import Choices
+from moopt.surrogates.guided_kernel import Guided
 from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.quadratic import Quadratic
 from moopt.surrogates.shared_choices import Shared
@@ -23,6 +24,7 @@ KERNELS: dict[str, Kernel] = {
     "sparse": SparseAxes.of(GROUPS),
     "warped_matern": Warped(MATERN, WARPED_COLUMNS),
     "warped_quadratic": Warped(Quadratic(RBF), WARPED_COLUMNS),
+    "guided": Guided(Stationary(GROUPS[:3], rough=True)),
 }
 
 
