@@ -81,7 +81,7 @@ def optimize(
     limits = Limits(trials, budget)
     watch = None if stop_when_stagnant is None else StagnationWatch(stop_when_stagnant)
     check_ends(study, limits, time_limit, stopping_rule)
-    chosen = watched(_told(sampler, study, limits), watch)
+    chosen = watched(_told(sampler, budget), watch)
     here = _Here(study, evaluate, held_out, Path(directory) / study.name)
     with here.opened(store, executor) as (book, place):
         history = History(book, study, Watch(lease_seconds))
@@ -91,9 +91,9 @@ def optimize(
         return _run(Search(session, Proposer(chosen, seed), kept), watch, measures=bool(held_out))
 
 
-def _told(sampler: Sampler | str, study: Study, limits: Limits) -> Sampler:
+def _told(sampler: Sampler | str, budget: float | None) -> Sampler:
     named = sampler_named(sampler) if isinstance(sampler, str) else sampler
-    return told_the_budget(named, limits.evaluations(study))
+    return told_the_budget(named, budget)
 
 
 @dataclass(frozen=True, slots=True)
