@@ -136,12 +136,11 @@ def _along_directions(
 
 def _directions(dimension: int, seed: int) -> Float[Tensor, "s m"]:
     """Return directions of length one, spread evenly, all positive."""
-    normals: Tensor = draw_sobol_normal_samples(
+    normals = draw_sobol_normal_samples(
         dimension, DIRECTIONS, dtype=torch.float64, seed=seed % 2**31
-    )
-    normals = normals.abs()
-    directions: Tensor = normals / normals.norm(dim=1, keepdim=True)
-    return directions.clamp_min(1e-3)
+    ).abs()
+    unit: Tensor = normals / normals.norm(dim=1, keepdim=True)
+    return unit.clamp_min(1e-3)
 
 
 def _ball(dimension: int) -> float:
@@ -149,8 +148,8 @@ def _ball(dimension: int) -> float:
 
     Times the mean of lengths to the power of the dimension, it is the volume they span.
     """
-    ball: float = math.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1)
-    return ball / 2.0**dimension
+    ball = math.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1)
+    return float(ball / 2**dimension)
 
 
 def _ranges(

@@ -82,7 +82,7 @@ def optimize(
     """
     limits = limits_of(study, Limits(trials, budget), time_limit, stopping_rule)
     watch = None if stop_when_stagnant is None else StagnationWatch(stop_when_stagnant)
-    named = _named(sampler, study, limits, learns=bool(transfer_from))
+    named = _named(sampler, budget, learns=bool(transfer_from))
     here = _Here(study, evaluate, held_out, Path(directory) / study.name)
     with here.opened(store, executor) as (book, place):
         chosen = watched(told_sources(named, sources_of_run(book, study, transfer_from)), watch)
@@ -93,11 +93,11 @@ def optimize(
         return _run(Search(session, Proposer(chosen, seed), kept), watch, measures=bool(held_out))
 
 
-def _named(sampler: Sampler | str, study: Study, limits: Limits, *, learns: bool) -> Sampler:
+def _named(sampler: Sampler | str, budget: float | None, *, learns: bool) -> Sampler:
     named = sampler_named(sampler) if isinstance(sampler, str) else sampler
     if learns:
         require_learner(named)
-    return told_the_budget(named, limits.evaluations(study))
+    return told_the_budget(named, budget)
 
 
 @dataclass(frozen=True, slots=True)

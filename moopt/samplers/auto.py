@@ -33,15 +33,8 @@ class AutoSampler:
     learnable: int = 10_000
     """Most measured trials for any model; from more on a search evolves."""
 
-    budget: float | None = None
-    """What the search may spend, in whole evaluations. None: that of the run, where it has one."""
-
     sources: Sequence[Source] = ()
     """Earlier studies to learn from."""
-
-    def within(self, budget: float) -> "AutoSampler":
-        """Return the sampler for a run that may spend so much; a budget of its own stands."""
-        return self if self.budget is not None else replace(self, budget=budget)
 
     def learning_from(self, sources: Sequence[Source]) -> "AutoSampler":
         """Return the same sampler that learns from earlier studies, too."""
@@ -87,7 +80,7 @@ class AutoSampler:
         width = sum(column_count(parameter) for parameter in study.parameters)
         if measured > self.whole or width > self.columns:
             return TrustRegionSampler(initial_trials=initial)
-        return BayesianSampler(initial_trials=initial, budget=self.budget, sources=self.sources)
+        return BayesianSampler(initial_trials=initial, sources=self.sources)
 
 
 def _with_note(candidate: Candidate, choice: str) -> Candidate:

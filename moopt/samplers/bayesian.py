@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
-from moopt.acquisition.maximize import Acquisition
+from moopt.acquisition.maximize import Acquisition, best_untried, maximize
 from moopt.acquisition.monte_carlo import monte_carlo_hypervolume, random_scalarization
 from moopt.acquisition.pools import is_near, pool_around_leaders
 from moopt.acquisition.scalarized import random_directions
@@ -19,7 +19,6 @@ from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, front_points, training_data
 from moopt.errors import SelectionError
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
-from moopt.samplers.last_trials import LAST, PointSearch, one_by_one, planned, trials_left
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.samplers.sources import learned_lessons
 from moopt.samplers.starting_points import announced
@@ -80,14 +79,6 @@ class BayesianSampler:
     large_batch: int = LARGE_BATCH
     """From so many candidates in one call on each is the best in a draw of its own, unless the
     acquisition function is given."""
-
-    budget: float | None = None
-    """What the search may spend, in whole evaluations: the last few are planned together. None:
-    that of the run, where it has one."""
-
-    def within(self, budget: float) -> "BayesianSampler":
-        """Return the sampler for a run that may spend so much; a budget of its own stands."""
-        return self if self.budget is not None else replace(self, budget=budget)
 
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
@@ -165,20 +156,25 @@ class BayesianSampler:
     ) -> list[Float[Tensor, " d"]]:
         """Choose one point after the other, each with the ones before it pending."""
         many = outcomes.data.objective_count >= MANY_OBJECTIVES
-        named = self.acquisition or ("directions" if many else "boxes")
+        build = ACQUISITIONS[self.acquisition or ("directions" if many else "boxes")]
+        box = SearchBox(encoding)
+        front = front_points(outcomes.data)
+        tried = encoding.encode_all(tried_parameters(trials))
         whole = all_parameters(encoding.study, ENUMERABLE)
-        search = PointSearch(
-            ACQUISITIONS[named],
-            SearchBox(encoding),
-            front=front_points(outcomes.data),
-            tried=encoding.encode_all(tried_parameters(trials)),
-            whole=None if whole is None else encoding.encode_all(whole),
-        )
-        left = trials_left(encoding.study, trials, self.budget)
-        # Random directions and draws are others for each point: nothing is chosen beside another.
-        if named == "boxes" and left is not None and max(2, count) <= left <= LAST:
-            return planned(search, outcomes, left, seed)[:count]
-        return one_by_one(search, outcomes, count, seed)
+        known_points = None if whole is None else encoding.encode_all(whole)
+        chosen: list[Tensor] = []
+        for position in range(count):
+            acquisition = build(outcomes, seed + position)
+            if known_points is None:
+                point = maximize(acquisition, box, front=front, tried=tried, seed=seed + position)
+            else:
+                point = best_untried(acquisition, known_points, tried)
+            if point is None:
+                break
+            chosen.append(point)
+            tried = torch.cat([tried, point[None]])
+            outcomes = outcomes.with_pending(point)
+        return chosen
 
 
 def _best_in_draws(
