@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
+from moopt.acquisition.joint_entropy import joint_entropy
+from moopt.acquisition.lookahead import evaluated_improvement, knowledge_gradient
 from moopt.acquisition.maximize import Acquisition, best_untried, maximize
 from moopt.acquisition.monte_carlo import monte_carlo_hypervolume, random_scalarization
 from moopt.acquisition.scalarized import random_directions
@@ -33,6 +35,9 @@ ACQUISITIONS: dict[str, Callable[[Outcomes, int], Acquisition]] = {
     "directions": random_directions,
     "qlognehvi": monte_carlo_hypervolume,
     "qlognparego": random_scalarization,
+    "evaluated_ei": evaluated_improvement,
+    "knowledge_gradient": knowledge_gradient,
+    "joint_entropy": joint_entropy,
 }
 
 OF_SEVERAL_OBJECTIVES = {"qlognehvi", "qlognparego"}

@@ -35,7 +35,15 @@ def botorch_model(outcomes: Outcomes) -> Model:
 
 
 def botorch_process(process: GaussianProcess) -> SingleTaskGP:
-    """Return a Gaussian process as a BoTorch model of points."""
+    """Return a Gaussian process as a BoTorch model of points, in the measured unit."""
+    model = standardized_process(process)
+    plain = process.transform.is_identity
+    model.outcome_transform = _standardize(process) if plain else _Measured(process)
+    return model
+
+
+def standardized_process(process: GaussianProcess) -> SingleTaskGP:
+    """Return a Gaussian process as a BoTorch model of points, in its own units."""
     likelihood = process.likelihood
     mean = ConstantMean()
     mean.constant = process.constant
@@ -47,8 +55,6 @@ def botorch_process(process: GaussianProcess) -> SingleTaskGP:
         mean_module=mean,
         outcome_transform=None,
     )
-    plain = process.transform.is_identity
-    model.outcome_transform = _standardize(process) if plain else _Measured(process)
     model.requires_grad_(requires_grad=False)
     return model.eval()
 
