@@ -13,7 +13,7 @@ from moopt.surrogates.observations import Observations
 
 LEARNED_NOISE = (-4.0, 1.0)
 SEED_NOISE = (-6.0, 1.0)
-OWN_SHARE = (-0.5, 1.0)
+OWN_SHARE = (0.0, 0.5)
 """Log-normal priors: of a learned variance, of one on top of a known one, and of the share of a
 known variance that each measurement has for itself."""
 
