@@ -18,10 +18,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from moopt.acquisition.mean_fronts import Volume, log_expected_rise
-from moopt.acquisition.mean_updates import ComputedUpdates, Contexts, MeanUpdates, Moves
+from moopt.acquisition.mean_updates import ComputedUpdates, MeanUpdates, Moves
 from moopt.acquisition.moments import likely_feasible, log_chance, measured_moments
 from moopt.acquisition.normal_tails import log_softplus
 from moopt.acquisition.starting_rows import rows_around
+from moopt.encoding.contexts import Contexts
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.training_data import Limit
 from moopt.front.dominance import is_nondominated
@@ -69,7 +70,7 @@ class LookAhead:
     def __call__(self, candidates: Float[Tensor, "b 1 d"]) -> Float[Tensor, " b"]:
         """Return the value of each candidate; differentiable."""
         points = candidates[:, 0]
-        total = log_chance(self.surrogates, self.limits, points)
+        total = log_chance(self.surrogates, self.limits, points, self.contexts)
         if not self.any_feasible:
             return total
         everywhere = _everywhere(self.contexts, points)
@@ -152,13 +153,22 @@ def knowledge_gradient(
     return _look_ahead(outcomes, torch.cat(found), seed, contexts)
 
 
+def best_evaluated(outcomes: Outcomes, contexts: Contexts) -> Float[Tensor, "k d"]:
+    """Return what was evaluated and is on the front of posterior means over contexts."""
+    points = contexts.without(outcomes.data.points)
+    feasible = likely_feasible(outcomes, points, contexts)
+    if bool(feasible.any()):
+        points = points[feasible]
+    return points[_may_be_best(outcomes, points, contexts, 0.0)]
+
+
 def _look_ahead(
     outcomes: Outcomes, points: Float[Tensor, "n d"], seed: int, contexts: Contexts | None
 ) -> LookAhead:
     data = outcomes.data
     points = torch.unique(points, dim=0) if contexts is None else contexts.without(points)
     objectives = data.objective_count
-    feasible = likely_feasible(outcomes, points)
+    feasible = likely_feasible(outcomes, points, contexts)
     any_feasible = bool(feasible.any())
     if any_feasible:
         points = points[feasible]
@@ -214,13 +224,9 @@ def _means(
     outcomes: Outcomes, points: Float[Tensor, "n d"], contexts: Contexts | None
 ) -> tuple[Float[Tensor, "n m"], Float[Tensor, "n m"]]:
     """Return means of objectives over contexts, and at most how uncertain they are."""
-    everywhere = _everywhere(contexts, points)
-    rows, count, width = everywhere.shape
     objectives = outcomes.surrogates[: outcomes.data.objective_count]
-    means, deviations = measured_moments(objectives, everywhere.reshape(-1, width))
-    weights = _weights(contexts)
-    over = [torch.cat(each, dim=1).reshape(rows, count, -1) for each in (means, deviations)]
-    return torch.einsum("ncm,c->nm", over[0], weights), torch.einsum("ncm,c->nm", over[1], weights)
+    means, deviations = measured_moments(objectives, points, contexts)
+    return torch.cat(means, dim=1), torch.cat(deviations, dim=1)
 
 
 def _may_be_best(

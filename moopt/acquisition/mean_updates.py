@@ -26,32 +26,6 @@ TINY = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
-class Contexts:
-    """Conditions under which a candidate is measured one at a time, and how much each counts."""
-
-    columns: slice
-    """Of the points, in which the contexts differ."""
-
-    values: Float[Tensor, "c w"]
-    """Of these columns."""
-
-    weights: Float[Tensor, " c"]
-    """They sum to one."""
-
-    def over(self, points: Float[Tensor, "n d"]) -> Float[Tensor, "n c d"]:
-        """Return every point in every context; differentiable in the other columns."""
-        rows = points[:, None, :].repeat(1, len(self.values), 1)
-        rows[..., self.columns] = self.values
-        return rows
-
-    def without(self, points: Float[Tensor, "n d"]) -> Float[Tensor, "k d"]:
-        """Return the different candidates among points, in the first context."""
-        rows = points.clone()
-        rows[:, self.columns] = self.values[0]
-        return torch.unique(rows, dim=0)
-
-
-@dataclass(frozen=True, slots=True)
 class Moves:
     """Posterior of `q` points in `c` contexts, for each of `r` measurements; standardized."""
 

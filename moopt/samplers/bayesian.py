@@ -1,7 +1,8 @@
 """Bayesian optimization: learn the outcomes, propose what would add most to the front."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor
 
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
 from moopt.acquisition.joint_entropy import joint_entropy
-from moopt.acquisition.lookahead import evaluated_improvement, knowledge_gradient
+from moopt.acquisition.lookahead import best_evaluated, evaluated_improvement, knowledge_gradient
 from moopt.acquisition.maximize import Acquisition, best_untried, maximize
 from moopt.acquisition.monte_carlo import monte_carlo_hypervolume, random_scalarization
 from moopt.acquisition.scalarized import random_directions
+from moopt.encoding.contexts import Contexts
 from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
@@ -22,6 +24,7 @@ from moopt.errors import SelectionError
 from moopt.front.dominance import is_nondominated
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
+from moopt.study.conditions import Choice
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
@@ -39,6 +42,12 @@ ACQUISITIONS: dict[str, Callable[[Outcomes, int], Acquisition]] = {
     "knowledge_gradient": knowledge_gradient,
     "joint_entropy": joint_entropy,
 }
+
+OVER_CONTEXTS = {
+    "evaluated_ei": evaluated_improvement,
+    "knowledge_gradient": knowledge_gradient,
+}
+"""They say what a measurement in one context tells of the mean over all; the last is usual."""
 
 OF_SEVERAL_OBJECTIVES = {"qlognehvi", "qlognparego"}
 """BoTorch has other classes for one objective."""
@@ -61,6 +70,13 @@ class BayesianSampler:
     acquisition: str | None = None
     """A key of `ACQUISITIONS`. None: boxes, and directions for five objectives and more."""
 
+    context: str | None = None
+    """A parameter whose values are folds, seeds or workloads: each trial measures one of them, and
+    what counts is the mean over all. None: every parameter is searched."""
+
+    weights: Mapping[Choice, float] | None = None
+    """Of the contexts in that mean; one that is left out does not count. None: all alike."""
+
     threads: int = 1
     """For linear algebra: at these sizes more are slower."""
 
@@ -70,8 +86,8 @@ class BayesianSampler:
         """Return candidates that together add most to the front.
 
         Raises:
-            SelectionError: The acquisition function needs several objectives, or the surrogate does
-                not suit the space.
+            SelectionError: The acquisition function needs several objectives or knows no contexts,
+                the surrogate does not suit the space, or the context is none.
             SurrogateError: No Gaussian process fits an outcome.
         """
         if len(study.objectives) == 1 and self.acquisition in OF_SEVERAL_OBJECTIVES:
@@ -80,13 +96,16 @@ class BayesianSampler:
                 f"study {study.name!r} has one; leave it out for expected improvement"
             )
         encoding = SpaceEncoding.of(study)
+        contexts = self._contexts(encoding)
         data = training_data(study, encoding, trials)
         if not self.can_learn(study, data, trials):
             return QuasiRandomSampler().propose(study, trials, count, seed)
         step = len(trials)
         with reproducible(seed * 1_000_003 + step, self.threads):
             outcomes = learn_outcomes(encoding, data, self.surrogate)
-            points = self._best_together(encoding, outcomes, trials, count, seed + step)
+            points = self._best_together(
+                encoding, outcomes, contexts, trials, count=count, seed=seed + step
+            )
         notes = {"surrogate": outcomes.description}
         return [
             Candidate(
@@ -97,6 +116,21 @@ class BayesianSampler:
             )
             for point in points
         ]
+
+    def _contexts(self, encoding: SpaceEncoding) -> Contexts | None:
+        if self.context is None:
+            if self.weights is not None:
+                raise SelectionError(
+                    f"weights {dict(self.weights)} need a context; name the parameter, such as "
+                    "context='fold'"
+                )
+            return None
+        if self.acquisition not in {None, *OVER_CONTEXTS}:
+            raise SelectionError(
+                f"the acquisition function {self.acquisition!r} knows no contexts; choose from "
+                f"{list(OVER_CONTEXTS)} or leave it out"
+            )
+        return Contexts.of(encoding, self.context, self.weights)
 
     def can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
         """Say whether enough has begun and was measured for a model."""
@@ -111,7 +145,9 @@ class BayesianSampler:
         self,
         encoding: SpaceEncoding,
         outcomes: Outcomes,
+        contexts: Contexts | None,
         trials: Sequence[Trial],
+        *,
         count: int,
         seed: int,
     ) -> list[Float[Tensor, " d"]]:
@@ -120,6 +156,10 @@ class BayesianSampler:
         build = ACQUISITIONS[self.acquisition or ("directions" if many else "boxes")]
         box = SearchBox(encoding)
         front = outcomes.data.points[_on_front(outcomes.data)]
+        if contexts is not None:
+            chosen_over = OVER_CONTEXTS[self.acquisition or "knowledge_gradient"]
+            build = partial(chosen_over, contexts=contexts)
+            front = best_evaluated(outcomes, contexts)
         tried = encoding.encode_all(tried_parameters(trials))
         whole = all_parameters(encoding.study, ENUMERABLE)
         known_points = None if whole is None else encoding.encode_all(whole)
