@@ -174,7 +174,7 @@ def _points(outcomes: Outcomes, box: SearchBox, seed: int) -> Float[Tensor, "n d
     rows = torch.cat(
         [box.sobol(EVERYWHERE, seed=seed % 2**31), rows_around(box, front, AROUND, seed=seed)]
     )
-    points = torch.unique(torch.cat([tried, box.to_points(rows)]), dim=0)
+    points: Tensor = torch.unique(torch.cat([tried, box.to_points(rows)]), dim=0)
     feasible = likely_feasible(outcomes, points)
     return points[feasible] if bool(feasible.any()) else points
 

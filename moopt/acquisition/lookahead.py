@@ -207,7 +207,8 @@ def _results(objectives: int, seed: int) -> Float[Tensor, "s m"]:
     count = RESULTS.get(objectives, FEWEST_RESULTS)
     if objectives == 1:
         shares = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-        return torch.special.ndtri(shares)[:, None]
+        normals: Tensor = torch.special.ndtri(shares)
+        return normals[:, None]
     half = draw_sobol_normal_samples(objectives, count // 2, dtype=torch.float64, seed=seed % 2**31)
     return torch.cat([half, -half])
 

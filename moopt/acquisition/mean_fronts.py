@@ -131,4 +131,5 @@ class Volume:
             reached = (above / direction).min(dim=-1).values.max(dim=-1).values
             total = total + reached**objectives
         ball = math.pi ** (objectives / 2) / math.gamma(objectives / 2 + 1) / 2**objectives
-        return ball * self.scales.prod() * total / len(self.directions)
+        volume: Tensor = ball * self.scales.prod() * total / len(self.directions)
+        return volume

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from moopt.surrogates.derivative_kernels import value_rows
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess, safe_factor
 from moopt.surrogates.outcomes import Surrogate
@@ -74,7 +75,7 @@ class MeanUpdates:
     """
 
     process: GaussianProcess
-    seen: Float[Tensor, "z f"]
+    seen: Float[Tensor, "z r"]
     """Features of what was measured and of what is pending."""
 
     factor: Float[Tensor, "z z"]
@@ -102,8 +103,10 @@ class MeanUpdates:
             pending: Trials that are running.
         """
         noise = process.likelihood.noise(process.theta)
-        usual = noise.median()
-        seen = torch.cat([process.likelihood.features, process.features.of_points(pending)])
+        usual = process.likelihood.usual_noise(process.theta)
+        known = process.likelihood.features
+        fresh = value_rows(process.features.of_points(pending), known.shape[1])
+        seen = torch.cat([known, fresh])
         noises = torch.cat([noise, usual.expand(len(pending))])
         covariance = process.kernel.gram(seen, seen, process.kernel_theta).matrix
         factor = safe_factor(covariance + noises.diag())
@@ -191,7 +194,7 @@ class ComputedUpdates:
 def _whitened(
     process: GaussianProcess,
     factor: Float[Tensor, "z z"],
-    seen: Float[Tensor, "z f"],
+    seen: Float[Tensor, "z r"],
     features: Float[Tensor, "p f"],
 ) -> Float[Tensor, "z p"]:
     cross = process.kernel.gram(seen, features, process.kernel_theta).matrix

@@ -84,7 +84,8 @@ class Contexts:
         """Return the different candidates among points, in the first context."""
         rows = points.clone()
         rows[:, self.columns] = self.values[0]
-        return torch.unique(rows, dim=0)
+        different: Tensor = torch.unique(rows, dim=0)
+        return different
 
 
 def _choices(study: Study, name: str) -> Sequence[Choice]:

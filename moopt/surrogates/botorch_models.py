@@ -13,6 +13,7 @@ from gpytorch.kernels import Kernel as GpytorchKernel
 from gpytorch.means import ConstantMean
 from torch import Tensor
 
+from moopt.errors import SelectionError
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.outcomes import Outcomes
@@ -43,8 +44,17 @@ def botorch_process(process: GaussianProcess) -> SingleTaskGP:
 
 
 def standardized_process(process: GaussianProcess) -> SingleTaskGP:
-    """Return a Gaussian process as a BoTorch model of points, in its own units."""
+    """Return a Gaussian process as a BoTorch model of points, in its own units.
+
+    Raises:
+        SelectionError: The process has learned from gradients.
+    """
     likelihood = process.likelihood
+    if bool(likelihood.of_derivatives.any()):
+        raise SelectionError(
+            "BoTorch's models take no gradients; choose boxes, directions, evaluated_ei or "
+            "knowledge_gradient, or learn from values only"
+        )
     mean = ConstantMean()
     mean.constant = process.constant
     model = SingleTaskGP(

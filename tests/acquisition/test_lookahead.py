@@ -11,6 +11,7 @@ from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.acquisition.multi_objective.hypervolume_knowledge_gradient import (
     qHypervolumeKnowledgeGradient,
 )
+from botorch.models.gp_regression import SingleTaskGP
 from botorch.models.model_list_gp_regression import ModelListGP
 from botorch.sampling.list_sampler import ListSampler
 from botorch.sampling.normal import IIDNormalSampler
@@ -71,7 +72,7 @@ def gain_by_learning(acquisition: LookAhead, candidate: Tensor) -> float:
         ]
         table = torch.stack(after, dim=1).numpy()
         volumes.append(moocore.hypervolume(table, ref=reference, maximise=True))
-    return sum(volumes) / len(volumes) - acquisition.volume
+    return float(sum(volumes) / len(volumes) - acquisition.volume)
 
 
 @each_builder
@@ -115,7 +116,9 @@ def test_without_noise_it_is_expected_improvement() -> None:
 
     found = evaluated_improvement(outcomes, 0)(CANDIDATES)
 
-    expected = LogExpectedImprovement(model.models[0], best)(CANDIDATES)
+    (alone,) = model.models
+    assert isinstance(alone, SingleTaskGP)
+    expected = LogExpectedImprovement(alone, best)(CANDIDATES)
     worth = expected > -8
     assert worth.sum() >= 2
     assert torch.allclose(found[worth], expected[worth], atol=0.01)

@@ -5,13 +5,14 @@ from torch import Tensor
 from moopt.acquisition.lookahead import best_evaluated, evaluated_improvement, knowledge_gradient
 from moopt.acquisition.moments import likely_feasible, measured_moments
 from moopt.encoding.contexts import Contexts
+from moopt.study.conditions import Choice
 from moopt.surrogates.botorch_models import botorch_process
 from moopt.surrogates.gaussian_process import GaussianProcess
 from tests.acquisition.brute_force import slopes_by_differences
 from tests.surrogates.made_folds import FOLDS, PEAKS, outcomes_of_folds, study_of_folds
 from tests.surrogates.made_kernels import uniform
 
-WEIGHTS = {"a": 1.0, "b": 2.0, "c": 3.0}
+WEIGHTS: dict[Choice, float] = {"a": 1.0, "b": 2.0, "c": 3.0}
 COUNT = 60
 BUILDERS = {"evaluated_ei": evaluated_improvement, "knowledge_gradient": knowledge_gradient}
 STUDIES = {

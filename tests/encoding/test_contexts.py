@@ -6,7 +6,7 @@ import torch
 from moopt.encoding.contexts import Contexts
 from moopt.encoding.space import SpaceEncoding
 from moopt.errors import SelectionError
-from moopt.study.conditions import When
+from moopt.study.conditions import Choice, When
 from moopt.study.objectives import LinearConstraint, Maximize, Objective
 from moopt.study.parameters import Categorical, Continuous, Integer, Parameter
 from moopt.study.study import Study
@@ -94,6 +94,6 @@ def test_a_context_that_a_linear_constraint_ties_is_an_error() -> None:
         ({"a": math.nan}, "numbers from 0 on"),
     ],
 )
-def test_weights_that_are_none_are_an_error(weights: dict[str, float], message: str) -> None:
+def test_weights_that_are_none_are_an_error(weights: dict[Choice, float], message: str) -> None:
     with pytest.raises(SelectionError, match=message):
         Contexts.of(encoding_of(X, FOLD), "fold", weights)

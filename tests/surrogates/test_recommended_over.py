@@ -5,6 +5,7 @@ import pytest
 
 from moopt.errors import SelectionError, SurrogateError
 from moopt.study.objectives import Minimize, Objective
+from moopt.study.parameters import Parameters
 from moopt.surrogates.recommended_over import CandidateOverContexts, recommend_over
 from tests.surrogates.made_folds import FOLDS, PEAKS, score, spread, study_of_folds, trial_of
 
@@ -66,7 +67,7 @@ def test_limits_are_kept_in_the_mean_over_folds() -> None:
 
 
 def test_a_formula_is_exact_in_every_fold() -> None:
-    def told(parameters: dict[str, object]) -> float:
+    def told(parameters: Parameters) -> float:
         return float(str(parameters["x"])) + FOLDS.index(str(parameters["fold"]))
 
     objectives = [*study_of_folds().objectives, Objective("told", Minimize, formula=told)]
