@@ -299,6 +299,7 @@ class FourAtOnceExecutor(LosingExecutor):
     capacity: int = 4
 
     def poll(self, job: str) -> Evaluation | None:
+        del job
         return Evaluation({"gain": 1.0}) if len(self.lost) >= 4 else None
 
 

@@ -86,7 +86,10 @@ class DirectionalImprovement:
 
 
 def random_directions(
-    outcomes: Outcomes, seed: int, directions: int = DIRECTIONS
+    outcomes: Outcomes,
+    seed: int,
+    directions: int = DIRECTIONS,
+    elsewhere: Float[Tensor, "e m"] | None = None,
 ) -> DirectionalImprovement:
     """Return the log of the expected hypervolume that a candidate adds, over random directions.
 
@@ -98,6 +101,7 @@ def random_directions(
         outcomes: What is believed.
         seed: Of draws and directions.
         directions: How many.
+        elsewhere: Objectives of trials that these beliefs leave out and that may be on the front.
     """
     data = outcomes.data
     beliefs = draw_beliefs(outcomes, directions, seed)
@@ -110,6 +114,9 @@ def random_directions(
     ahead = ((objectives - data.reference_point) / unit[:, None]).min(dim=2).values
     ahead = torch.where(beliefs.feasible, ahead, 0.0)
     reached = ahead.max(dim=1).values.clamp_min(0.0) if ahead.shape[1] else torch.zeros(directions)
+    if elsewhere is not None and len(elsewhere):
+        beyond = ((elsewhere - data.reference_point) / unit[:, None]).min(dim=2).values
+        reached = torch.maximum(reached.to(unit), beyond.max(dim=1).values)
     ends = ((data.aspiration_point - data.reference_point) / unit).min(dim=1).values
     if bool((reached >= ends).all()):
         # All that was wanted is there: what lies beyond is better than nothing.

@@ -19,6 +19,7 @@ from moopt.samplers.from_pymoo import EvolutionarySampler
 from moopt.samplers.history import key
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.starting_points import next_candidates
+from moopt.samplers.trust_region import TrustRegionSampler
 from moopt.study.conditions import When
 from moopt.study.objectives import (
     LinearConstraint,
@@ -44,6 +45,7 @@ from tests.strategies import studies
 SAMPLERS: dict[str, Sampler] = {
     "auto": AutoSampler(initial_trials=6),
     "bayesian": BayesianSampler(initial_trials=6),
+    "trust_region": TrustRegionSampler(initial_trials=6),
     "sobol": QuasiRandomSampler(),
     "random": RandomSampler(),
     "nsga2": EvolutionarySampler("nsga2", population=6),
