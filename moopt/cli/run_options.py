@@ -136,7 +136,8 @@ SamplerOption = Annotated[
         "--sampler",
         metavar="NAME",
         help="Who proposes: auto, bayesian, sobol, random, nsga2, nsga3, tpe or optuna:CLASS; in "
-        "studies with a fidelity also multi_fidelity, asha or racing.",
+        "studies with a fidelity also multi_fidelity, asha or racing, in studies of choices also "
+        "pareto_classifier.",
     ),
 ]
 

@@ -10,6 +10,7 @@ from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.optional import optuna_sampler, pymoo_sampler
+from moopt.samplers.pareto_classifier import ParetoClassifierSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.racing import RacingSampler
 from moopt.samplers.stopping import MoAshaStopping
@@ -24,6 +25,7 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "random": RandomSampler,
     "nsga2": partial(pymoo_sampler, "nsga2"),
     "nsga3": partial(pymoo_sampler, "nsga3"),
+    "pareto_classifier": ParetoClassifierSampler,
     "tpe": partial(optuna_sampler, "tpe"),
 }
 
