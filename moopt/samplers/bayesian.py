@@ -9,17 +9,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
-from moopt.acquisition.maximize import Acquisition, best_untried, maximize
+from moopt.acquisition.maximize import Acquisition
 from moopt.acquisition.monte_carlo import monte_carlo_hypervolume, random_scalarization
 from moopt.acquisition.scalarized import random_directions
-from moopt.encoding.enumeration import all_parameters
-from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data
 from moopt.errors import SelectionError
 from moopt.front.dominance import is_nondominated
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
-from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
+from moopt.samplers.inner_search import InnerSearch
+from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
@@ -81,7 +80,7 @@ class BayesianSampler:
         step = len(trials)
         with reproducible(seed * 1_000_003 + step, self.threads):
             outcomes = learn_outcomes(encoding, data, self.surrogate)
-            points = self._best_together(encoding, outcomes, trials, count, seed + step)
+            points = self.best_together(encoding, outcomes, trials, count, seed + step)
         notes = {"surrogate": outcomes.description}
         return [
             Candidate(
@@ -102,7 +101,7 @@ class BayesianSampler:
         fewest = min(int(data.measured(column).sum()) for column in range(len(data.names)))
         return begun >= initial and fewest >= 3
 
-    def _best_together(
+    def best_together(
         self,
         encoding: SpaceEncoding,
         outcomes: Outcomes,
@@ -110,21 +109,16 @@ class BayesianSampler:
         count: int,
         seed: int,
     ) -> list[Float[Tensor, " d"]]:
-        """Choose one point after the other, each with the ones before it pending."""
+        """Choose one untried point after the other, each with the ones before it pending."""
         many = outcomes.data.objective_count >= MANY_OBJECTIVES
         build = ACQUISITIONS[self.acquisition or ("directions" if many else "boxes")]
-        box = SearchBox(encoding)
-        front = outcomes.data.points[_on_front(outcomes.data)]
+        search = InnerSearch.of(encoding)
+        front = outcomes.data.points[on_front(outcomes.data)]
         tried = encoding.encode_all(tried_parameters(trials))
-        whole = all_parameters(encoding.study, ENUMERABLE)
-        known_points = None if whole is None else encoding.encode_all(whole)
         chosen: list[Tensor] = []
         for position in range(count):
             acquisition = build(outcomes, seed + position)
-            if known_points is None:
-                point = maximize(acquisition, box, front=front, tried=tried, seed=seed + position)
-            else:
-                point = best_untried(acquisition, known_points, tried)
+            point = search.best(acquisition, front=front, tried=tried, seed=seed + position)
             if point is None:
                 break
             chosen.append(point)
@@ -133,7 +127,7 @@ class BayesianSampler:
         return chosen
 
 
-def _on_front(data: TrainingData) -> Tensor:
+def on_front(data: TrainingData) -> Tensor:
     """Say which points are non-dominated among those that have every objective.
 
     What is beyond an aspiration is no better than the aspiration.

@@ -8,6 +8,7 @@ from moopt.protocols import Sampler, StoppingRule
 from moopt.samplers.asha import AshaSampler
 from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.gap_filling import GapFillingSampler
 from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.optional import optuna_sampler, pymoo_sampler
 from moopt.samplers.pareto_classifier import ParetoClassifierSampler
@@ -25,6 +26,7 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "random": RandomSampler,
     "nsga2": partial(pymoo_sampler, "nsga2"),
     "nsga3": partial(pymoo_sampler, "nsga3"),
+    "gap_filling": GapFillingSampler,
     "pareto_classifier": ParetoClassifierSampler,
     "tpe": partial(optuna_sampler, "tpe"),
 }

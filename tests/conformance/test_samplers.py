@@ -16,6 +16,7 @@ from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.from_optuna import OptunaSampler
 from moopt.samplers.from_pymoo import EvolutionarySampler
+from moopt.samplers.gap_filling import GapFillingSampler
 from moopt.samplers.history import key
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.starting_points import next_candidates
@@ -44,6 +45,7 @@ from tests.strategies import studies
 SAMPLERS: dict[str, Sampler] = {
     "auto": AutoSampler(initial_trials=6),
     "bayesian": BayesianSampler(initial_trials=6),
+    "gap_filling": GapFillingSampler(every=1, search=BayesianSampler(initial_trials=6)),
     "sobol": QuasiRandomSampler(),
     "random": RandomSampler(),
     "nsga2": EvolutionarySampler("nsga2", population=6),
