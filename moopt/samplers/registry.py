@@ -10,7 +10,7 @@ from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.gap_filling import GapFillingSampler
 from moopt.samplers.multi_fidelity import MultiFidelitySampler
-from moopt.samplers.optional import optuna_sampler, pymoo_sampler
+from moopt.samplers.optional import map_elites_sampler, optuna_sampler, pymoo_sampler
 from moopt.samplers.pareto_classifier import ParetoClassifierSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.racing import RacingSampler
@@ -28,6 +28,7 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "nsga3": partial(pymoo_sampler, "nsga3"),
     "gap_filling": GapFillingSampler,
     "pareto_classifier": ParetoClassifierSampler,
+    "map_elites": map_elites_sampler,
     "tpe": partial(optuna_sampler, "tpe"),
 }
 
@@ -35,6 +36,9 @@ RULES: dict[str, Callable[[], StoppingRule]] = {"mo_asha": MoAshaStopping}
 
 OPTUNA = "optuna:"
 """What stands before the name of a class of `optuna.samplers`."""
+
+MAP_ELITES = "map_elites:"
+"""What stands before the features that make the kinds of trials."""
 
 
 def sampler_named(name: str) -> Sampler:
@@ -45,6 +49,8 @@ def sampler_named(name: str) -> Sampler:
     """
     if name.startswith(OPTUNA):
         return optuna_sampler(name.removeprefix(OPTUNA))
+    if name.startswith(MAP_ELITES):
+        return map_elites_sampler(name.removeprefix(MAP_ELITES))
     if name not in SAMPLERS:
         raise SelectionError(
             f"there is no sampler {name!r}; choose from {list(SAMPLERS)} or name a class of "

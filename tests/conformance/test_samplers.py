@@ -16,6 +16,7 @@ from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.from_optuna import OptunaSampler
 from moopt.samplers.from_pymoo import EvolutionarySampler
+from moopt.samplers.from_pyribs import MapElitesSampler
 from moopt.samplers.gap_filling import GapFillingSampler
 from moopt.samplers.history import key
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
@@ -50,6 +51,7 @@ SAMPLERS: dict[str, Sampler] = {
     "random": RandomSampler(),
     "nsga2": EvolutionarySampler("nsga2", population=6),
     "nsga3": EvolutionarySampler("nsga3", population=6),
+    "map_elites": MapElitesSampler(population=6),
     "tpe": OptunaSampler("tpe"),
     "optuna:NSGAIISampler": OptunaSampler("NSGAIISampler"),
 }
