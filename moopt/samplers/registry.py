@@ -12,6 +12,7 @@ from moopt.samplers.gap_filling import GapFillingSampler
 from moopt.samplers.multi_fidelity import MultiFidelitySampler
 from moopt.samplers.optional import map_elites_sampler, optuna_sampler, pymoo_sampler
 from moopt.samplers.pareto_classifier import ParetoClassifierSampler
+from moopt.samplers.preference_batch import PreferenceBatchSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.racing import RacingSampler
 from moopt.samplers.stopping import MoAshaStopping
@@ -27,6 +28,7 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "nsga2": partial(pymoo_sampler, "nsga2"),
     "nsga3": partial(pymoo_sampler, "nsga3"),
     "gap_filling": GapFillingSampler,
+    "preference_batch": PreferenceBatchSampler,
     "pareto_classifier": ParetoClassifierSampler,
     "map_elites": map_elites_sampler,
     "tpe": partial(optuna_sampler, "tpe"),
