@@ -132,7 +132,7 @@ class Axis:
 
     def _value(self, share: float) -> float:
         if self.log:
-            return self.low * (self.high / self.low) ** share
+            return float(self.low * (self.high / self.low) ** share)
         return self.low + share * (self.high - self.low)
 
 

@@ -137,7 +137,8 @@ def _negative_log_posterior(theta: Tensor, same: Tensor, values: Tensor, orders:
     white = torch.linalg.solve_triangular(factor, values[:, None], upper=False)
     fit = 0.5 * white.square().sum() + factor.diagonal().log().sum()
     # Each logarithm is normal around where the search for it begins.
-    return fit + 0.5 * theta.square().sum()
+    total: Tensor = fit + 0.5 * theta.square().sum()
+    return total
 
 
 def _elementary(powers: list[Tensor]) -> list[Tensor]:

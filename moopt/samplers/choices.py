@@ -66,7 +66,7 @@ class ChoiceSpace:
         """Return every row, or None where there would be more than `limit` without conditions."""
         if math.prod(self.sizes.tolist()) > limit:
             return None
-        grid = np.indices(self.sizes).reshape(len(self.sizes), -1).T
+        grid = np.indices(tuple(self.sizes.tolist())).reshape(len(self.sizes), -1).T
         return self.settled(grid) if self._is_conditional else grid
 
     def drawn(self, count: int, generator: np.random.Generator) -> Int[np.ndarray, "n p"]:

@@ -72,12 +72,13 @@ def test_with_several_objectives_the_best_is_the_one_between_them_as_the_front_p
 
 
 def test_only_whole_feasible_trials_with_every_feature_are_placed() -> None:
-    toxic = {"toxicity": Measurement(0.9)}
+    whole = trial(0, 0.5, 5, kind="lora", dropout=0.25)
+    toxic = {**whole.measurements, "toxicity": Measurement(0.9)}
     trials = [
-        trial(0, 0.5, 5, kind="lora", dropout=0.25),
+        whole,
         trial(1, 0.9, 5),
-        replace(trial(2, 0.9, 5), measurements=trial(2, 0.9, 5).measurements | toxic),
-        replace(trial(3, 0.9, 5), state=TrialState.RUNNING),
+        replace(whole, number=2, measurements=toxic),
+        replace(whole, number=3, state=TrialState.RUNNING),
     ]
 
     archive = archive_of(STUDY, trials, [Feature("dropout")])

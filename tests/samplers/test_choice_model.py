@@ -1,5 +1,4 @@
 import itertools
-import math
 
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ Rows = Int[np.ndarray, "n p"]
 
 
 def drawn_rows(count: int, width: int, seed: int) -> Rows:
-    return np.random.default_rng(seed).integers(3, size=(count, width))
+    rows: Rows = np.random.default_rng(seed).integers(3, size=(count, width))
+    return rows
 
 
 def effects(rows: Rows) -> Float[np.ndarray, " n"]:
@@ -36,7 +36,7 @@ def test_the_covariance_is_a_sum_over_the_choices_pairs_and_triples_that_are_sha
         return sum(
             float(share)
             * sum(
-                math.prod(model.weights[list(columns)].tolist())
+                float(model.weights[list(columns)].prod())
                 for columns in itertools.combinations(alike, order)
             )
             for order, share in enumerate(model.shares, start=1)
