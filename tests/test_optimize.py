@@ -291,6 +291,27 @@ def test_an_evaluator_that_never_works_ends_the_run_and_costs_no_trial(
     assert [trial.state for trial in trials] == [TrialState.COMPLETED] * 5
 
 
+@dataclass
+class FourAtOnceExecutor(LosingExecutor):
+    """Ends four trials at once, none of them measured."""
+
+    losses: int = 0
+    capacity: int = 4
+
+    def poll(self, job: str) -> Evaluation | None:
+        del job
+        return Evaluation({"gain": 1.0}) if len(self.lost) >= 4 else None
+
+
+def test_what_other_workers_bring_as_the_run_ends_costs_no_trial_either(
+    run: Optimize, store: Store
+) -> None:
+    with pytest.raises(EvaluationError, match="3 trials have failed"):
+        run(STUDY, evaluate, trials=9, executor=FourAtOnceExecutor())
+
+    assert [trial.state for trial in store.trials("curve")] == [TrialState.PROPOSED] * 4
+
+
 def test_an_evaluator_that_fails_now_and_then_costs_these_trials_only(
     run: Optimize, store: Store
 ) -> None:

@@ -42,7 +42,7 @@ def draw_beliefs(outcomes: Outcomes, count: int, seed: int) -> Beliefs:
         seed: Of the quasi-random numbers.
     """
     data = outcomes.data
-    credible = _credible(outcomes)
+    credible = credible_trials(outcomes)
     points = torch.cat([data.points[credible], data.pending])
     values: list[Tensor] = []
     standard: list[Tensor] = []
@@ -55,9 +55,7 @@ def draw_beliefs(outcomes: Outcomes, count: int, seed: int) -> Beliefs:
         standard.append(surrogate.sample(points, normals))
         values.append(surrogate.measured(standard[-1]))
     drawn = torch.stack(values, dim=-1)
-    feasible = torch.ones(drawn.shape[:2], dtype=torch.bool)
-    for limit in data.limits:
-        feasible &= limit.sign * drawn[..., limit.outcome] <= limit.bound
+    feasible = within_limits(drawn, data.limits)
     kept = _on_a_front(drawn[..., : data.objective_count], feasible, data)
     completed = len(points) - len(data.pending)
     on_front = torch.zeros_like(credible)
@@ -72,6 +70,16 @@ def draw_beliefs(outcomes: Outcomes, count: int, seed: int) -> Beliefs:
     return Beliefs(drawn, feasible, paths, data.limits, on_front)
 
 
+def within_limits(
+    values: Float[Tensor, "*batch k"], limits: tuple[Limit, ...]
+) -> Bool[Tensor, "*batch"]:
+    """Say which outcomes keep every limit."""
+    feasible = torch.ones(values.shape[:-1], dtype=torch.bool)
+    for limit in limits:
+        feasible &= limit.sign * values[..., limit.outcome] <= limit.bound
+    return feasible
+
+
 def _normals(count: int, width: int, seed: int) -> Float[Tensor, "count width"]:
     """Return quasi-random normal numbers that do not depend on those of another seed.
 
@@ -83,7 +91,7 @@ def _normals(count: int, width: int, seed: int) -> Float[Tensor, "count width"]:
     return normals[order]
 
 
-def _credible(outcomes: Outcomes) -> Bool[Tensor, " n"]:
+def credible_trials(outcomes: Outcomes) -> Bool[Tensor, " n"]:
     """Say which completed trials may be on the front, given how uncertain their outcomes are."""
     data = outcomes.data
     best, worst = [], []

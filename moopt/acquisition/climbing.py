@@ -32,6 +32,20 @@ CHUNK = 128
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Between which the columns of a row may move by gradient."""
+
+    low: Float[Tensor, " k"]
+    high: Float[Tensor, " k"]
+
+    def around(self, rows: Float[Tensor, "n k"]) -> "Bounds":
+        """Return bounds that hold these rows as well."""
+        return Bounds(
+            torch.minimum(self.low, rows.amin(dim=0)), torch.maximum(self.high, rows.amax(dim=0))
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Climbed:
     """Rows that were passed on the way up, and how high they are."""
 
@@ -74,7 +88,11 @@ def heights(height: Height, rows: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
 
 
 def climb(
-    height: Height, box: SearchBox, starts: Climbed, examples: Float[Tensor, "e k"]
+    height: Height,
+    box: SearchBox,
+    starts: Climbed,
+    examples: Float[Tensor, "e k"],
+    bounds: Bounds | None = None,
 ) -> Climbed:
     """Return all rows that were passed on the way up from the starts, these included.
 
@@ -83,12 +101,17 @@ def climb(
         box: The space.
         starts: Where the gradient search begins.
         examples: Rows that tell parameters what to be when a condition begins to hold, best first.
+        bounds: Of the gradient search. None: 0 and 1.
     """
+    if bounds is None:
+        bounds = Bounds(
+            torch.zeros(box.width).to(starts.rows), torch.ones(box.width).to(starts.rows)
+        )
     first = _by_steps(height, box, starts.first(1), examples)
     passed = first.and_then(starts)
     starts = first.first(1).and_then(Climbed(starts.rows[1:], starts.heights[1:]))
     for iterations in ITERATIONS:
-        uphill = _by_gradient(height, box, starts, iterations).and_then(starts).best_first()
+        uphill = _by_gradient(height, box, starts, iterations, bounds).and_then(starts).best_first()
         stepped = _by_steps(height, box, uphill.first(1), examples)
         passed = stepped.and_then(uphill).and_then(passed)
         if len(stepped.rows) == 1:
@@ -97,13 +120,16 @@ def climb(
     return passed
 
 
-def _by_gradient(height: Height, box: SearchBox, starts: Climbed, iterations: int) -> Climbed:
+def _by_gradient(
+    height: Height, box: SearchBox, starts: Climbed, iterations: int, bounds: Bounds
+) -> Climbed:
     smooth = box.smooth()
     if not smooth.any():
         return starts
     options = {"maxiter": iterations}
+    bounds = bounds.around(starts.rows)
     if limits_smooth_columns(box):
-        climbed = [_within_limits(height, box, row, options) for row in starts.rows]
+        climbed = [_within_limits(height, box, row, options, bounds) for row in starts.rows]
         return Climbed.at(height, box.within(torch.stack(climbed)))
     fixed = {column: starts.rows[:, column] for column in (~smooth).nonzero()[:, 0].tolist()}
     # A start that ends early is one among several; BoTorch's warning of it passes every filter.
@@ -111,8 +137,8 @@ def _by_gradient(height: Height, box: SearchBox, starts: Climbed, iterations: in
         rows, found = gen_candidates_scipy(
             starts.rows[:, None, :],
             cast("AcquisitionFunction", height),
-            lower_bounds=0.0,
-            upper_bounds=1.0,
+            lower_bounds=bounds.low,
+            upper_bounds=bounds.high,
             fixed_features=fixed or None,
             options=options,
         )
@@ -122,7 +148,11 @@ def _by_gradient(height: Height, box: SearchBox, starts: Climbed, iterations: in
 
 
 def _within_limits(
-    height: Height, box: SearchBox, start: Float[Tensor, " k"], options: dict[str, int]
+    height: Height,
+    box: SearchBox,
+    start: Float[Tensor, " k"],
+    options: dict[str, int],
+    bounds: Bounds,
 ) -> Float[Tensor, " k"]:
     """Climb in the smooth columns of one row, along its linear constraints."""
     limits = linear_rows(box, start)
@@ -136,8 +166,8 @@ def _within_limits(
         parts, _ = gen_candidates_scipy(
             start[columns][None, None, :],
             cast("AcquisitionFunction", smooth_height),
-            lower_bounds=0.0,
-            upper_bounds=1.0,
+            lower_bounds=bounds.low[columns],
+            upper_bounds=bounds.high[columns],
             inequality_constraints=limits.inequalities or None,
             equality_constraints=limits.equalities or None,
             options=options,

@@ -6,6 +6,7 @@ With one objective a front is its best value, and what is added to it is expecte
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -59,7 +60,10 @@ class ExpectedHypervolumeImprovement:
 
 
 def noisy_hypervolume_improvement(
-    outcomes: Outcomes, seed: int, fronts: int | None = None
+    outcomes: Outcomes,
+    seed: int,
+    fronts: int | None = None,
+    elsewhere: Float[Tensor, "e m"] | None = None,
 ) -> ExpectedHypervolumeImprovement:
     """Return the log of the expected hypervolume that a candidate adds to the true front.
 
@@ -76,14 +80,17 @@ def noisy_hypervolume_improvement(
         outcomes: What is believed.
         seed: Of the draws.
         fronts: How many are drawn. None: fewer for more objectives.
+        elsewhere: Objectives of trials that these beliefs leave out and that may be on the front.
     """
     data = outcomes.data
     count = data.objective_count
     beliefs = draw_beliefs(outcomes, fronts or FRONTS.get(count, FEWEST_FRONTS), seed)
     boxes = None
-    if beliefs.feasible.any() or not beliefs.limits:
+    some = elsewhere is not None and len(elsewhere) > 0
+    if some or beliefs.feasible.any() or not beliefs.limits:
         drawn = zip(beliefs.values[..., :count], beliefs.feasible, strict=True)
-        sampled = [values[allowed].numpy() for values, allowed in drawn]
+        others = np.empty((0, count)) if elsewhere is None else elsewhere.numpy()
+        sampled = [np.vstack([values[allowed].numpy(), others]) for values, allowed in drawn]
         reference = data.reference_point.numpy()
         boxes = Boxes.above(sampled, reference, data.aspiration_point.numpy())
         if boxes.is_empty:

@@ -5,12 +5,13 @@ best go uphill; what is compared in the end is valid.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moopt.acquisition.climbing import Climbed, climb, heights
+from moopt.acquisition.climbing import Bounds, Climbed, climb, heights
 from moopt.acquisition.starting_rows import face_rows, rows_around
 from moopt.encoding.search_box import SearchBox
 
@@ -33,6 +34,17 @@ SAME = 1e-6
 """Points closer than this in every column are one point."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the search box."""
+
+    rows: Float[Tensor, "r k"]
+    """Valid ones in it, to begin at."""
+
+    bounds: Bounds | None = None
+    """Of the gradient search. None: 0 and 1."""
+
+
 def maximize(
     acquisition: Acquisition,
     box: SearchBox,
@@ -40,6 +52,7 @@ def maximize(
     front: Float[Tensor, "f d"],
     tried: Float[Tensor, "t d"],
     seed: int,
+    part: Part | None = None,
 ) -> Float[Tensor, " d"] | None:
     """Return the best valid point that was not tried, or None where none was found.
 
@@ -49,23 +62,26 @@ def maximize(
         front: Good points, around which to look as well.
         tried: Points that are not to be proposed again.
         seed: Of the raw points.
+        part: Where to look. None: everywhere.
     """
 
     def height(rows: Tensor) -> Tensor:
         return acquisition(box.to_points(rows))
 
-    drawn = [
-        box.sobol(RAW_POINTS, seed=seed),
-        rows_around(box, front, AROUND_FRONT, seed=seed),
-    ]
-    raw = Climbed.at(height, box.within(torch.cat(drawn))).best_first()
+    if part is None:
+        drawn = [
+            box.sobol(RAW_POINTS, seed=seed),
+            rows_around(box, front, AROUND_FRONT, seed=seed),
+        ]
+        part = Part(box.within(torch.cat(drawn)))
+    raw = Climbed.at(height, part.rows).best_first()
     starts = raw.apart(STARTS, APART)
     faces = face_rows(box, starts.rows, FACES)
     if len(faces):
         # One face only becomes a start: many of them lie below the same point.
         face = Climbed.at(height, faces).best_first().first(1)
         starts = starts.first(STARTS - 1).and_then(face)
-    climbed = climb(height, box, starts, raw.rows).and_then(raw.first(FINALISTS))
+    climbed = climb(height, box, starts, raw.rows, part.bounds).and_then(raw.first(FINALISTS))
     finalists = climbed.best_first().first(FINALISTS)
     best = best_untried(acquisition, _valid(box, finalists.rows), tried)
     if best is None:

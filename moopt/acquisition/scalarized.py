@@ -97,7 +97,10 @@ class DirectionalImprovement:
 
 
 def random_directions(
-    outcomes: Outcomes, seed: int, directions: int = DIRECTIONS
+    outcomes: Outcomes,
+    seed: int,
+    directions: int = DIRECTIONS,
+    elsewhere: Float[Tensor, "e m"] | None = None,
 ) -> DirectionalImprovement:
     """Return the log of the expected hypervolume that a candidate adds, over random directions.
 
@@ -109,6 +112,7 @@ def random_directions(
         outcomes: What is believed.
         seed: Of draws and directions.
         directions: How many.
+        elsewhere: Objectives of trials that these beliefs leave out and that may be on the front.
     """
     data = outcomes.data
     beliefs = draw_beliefs(outcomes, directions, seed)
@@ -117,7 +121,14 @@ def random_directions(
     ).abs()
     unit = normals / normals.norm(dim=1, keepdim=True)
     directed = unit.clamp_min(1e-3)
-    return along_directions(beliefs, data, directed, dimension=data.objective_count, nodes=NODES)
+    return along_directions(
+        beliefs,
+        data,
+        directed,
+        dimension=data.objective_count,
+        nodes=NODES,
+        elsewhere=elsewhere,
+    )
 
 
 def along_directions(
@@ -127,6 +138,7 @@ def along_directions(
     *,
     dimension: int,
     nodes: int,
+    elsewhere: Float[Tensor, "e m"] | None = None,
 ) -> DirectionalImprovement:
     """Return the log of what a candidate is expected to add in one direction for each draw.
 
@@ -136,12 +148,16 @@ def along_directions(
         directions: All positive.
         dimension: As in `DirectionalImprovement`.
         nodes: As there.
+        elsewhere: As in `random_directions`.
     """
     objectives = beliefs.values[..., : data.objective_count]
     ahead = ((objectives - data.reference_point) / directions[:, None]).min(dim=2).values
     ahead = torch.where(beliefs.feasible, ahead, 0.0)
     count = len(directions)
     reached = ahead.max(dim=1).values.clamp_min(0.0) if ahead.shape[1] else torch.zeros(count)
+    if elsewhere is not None and len(elsewhere):
+        beyond = ((elsewhere - data.reference_point) / directions[:, None]).min(dim=2).values
+        reached = torch.maximum(reached.to(directions), beyond.max(dim=1).values)
     ends = ((data.aspiration_point - data.reference_point) / directions).min(dim=1).values
     if bool((reached >= ends).all()):
         # All that was wanted is there: what lies beyond is better than nothing.

@@ -35,6 +35,8 @@ class Case:
     calls: int = 10
     """Trials proposed after the first one."""
 
+    dimension: int = DIMENSION
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -57,12 +59,14 @@ def timing(case: Case, seed: int = 0) -> Timing:
         SelectionError: There is no search of that name.
         MissingDependencyError: A peer is not installed.
     """
-    problem = dtlz2(DIMENSION, case.objectives)
+    problem = dtlz2(case.dimension, case.objectives)
     seconds = []
     with one_thread(seed):
         # The known trials are beginning enough: nobody adds initial points of its own.
         search = search_named(case.search, problem.study, seed, initial_trials=1)
-        for number, point in enumerate(known_points(case.objectives, case.trials, seed)):
+        for number, point in enumerate(
+            known_points(case.objectives, case.trials, seed, dimension=case.dimension)
+        ):
             search.attach(point, problem.measure(point, number))
         for number in range(1 + case.calls):
             start = cpu_seconds(search)
@@ -70,12 +74,14 @@ def timing(case: Case, seed: int = 0) -> Timing:
             seconds.append(cpu_seconds(search) - start)
             search.tell(number, problem.measure(point, case.trials + number))
         apart = search.peak_mib if isinstance(search, Apart) else None
-    return Timing(seconds[0], median(seconds[1:]), _peak_mib() if apart is None else apart)
+    return Timing(seconds[0], median(seconds[1:]), peak_mib() if apart is None else apart)
 
 
-def known_points(objectives: int, count: int, seed: int = 0) -> list[Parameters]:
+def known_points(
+    objectives: int, count: int, seed: int = 0, *, dimension: int = DIMENSION
+) -> list[Parameters]:
     """Return points of DTLZ2: half a Sobol sequence, half near the front."""
-    everywhere = torch.quasirandom.SobolEngine(DIMENSION, scramble=True, seed=seed)
+    everywhere = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=seed)
     points = everywhere.draw(count, dtype=torch.float64).numpy()
     generator = np.random.default_rng(seed)
     near = points[count // 2 :, objectives - 1 :]
@@ -83,7 +89,8 @@ def known_points(objectives: int, count: int, seed: int = 0) -> list[Parameters]
     return [{f"x{column}": float(value) for column, value in enumerate(row)} for row in points]
 
 
-def _peak_mib() -> float | None:
+def peak_mib() -> float | None:
+    """Return the most memory that this process has held. None: the system does not tell."""
     if not STATUS.exists():
         return None
     fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())

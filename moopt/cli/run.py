@@ -28,6 +28,7 @@ from moopt.cli.run_options import (
     SamplerOption,
     ScaleOption,
     SeedOption,
+    StagnantOption,
     StopEarlyOption,
     TimeLimitOption,
     TrialsOption,
@@ -71,6 +72,7 @@ def run(
     seed: SeedOption = 0,
     store: StoreOption = DEFAULT_STORE,
     time_limit: TimeLimitOption = None,
+    stop_when_stagnant: StagnantOption = None,
     trial_timeout: TrialTimeoutOption = None,
     ray_address: RayAddressOption = None,
     ray_wait: RayWaitOption = None,
@@ -83,8 +85,7 @@ def run(
 ) -> None:
     """Search a study until it has its trials, and show its front.
 
-    A study that has trials goes on where it stopped. Ctrl-C lets running trials finish, Ctrl-C
-    twice stops at once; nothing measured is lost.
+    It goes on where it stopped. Ctrl-C lets running trials finish, Ctrl-C twice stops at once.
 
     Example: moopt run studies/merge_minilm.py --trials 50 --workers 2
     """
@@ -98,6 +99,7 @@ def run(
         keep_checkpoints=keep_checkpoints,
         seed=seed,
         time_limit=time_limit,
+        stop_when_stagnant=stop_when_stagnant,
         lease_seconds=lease,
     )
     place = Place(
@@ -116,8 +118,7 @@ def run(
     with Store(store) as opened:
         file = study_file(study, opened)
         opened.register(file.study, file.path, accept_changes=accept_changes)
-        found, recorded = _run(file, opened, place, artifacts(store), search)
-    conclude(found, recorded, asked)
+        conclude(*_run(file, opened, place, artifacts(store), search), asked)
 
 
 def _run(
@@ -269,10 +270,18 @@ def conclude(found: Run, recorded: Sequence[Trial], asked: int | None) -> None:
         case Ended.TIME_LIMIT:
             of = "" if asked is None else f" of {asked}"
             typer.echo(f"the time is up after {ended}{of} trials", err=True)
+        case Ended.STAGNANT:
+            typer.echo(f"the front stagnates after {ended} trials", err=True)
         case Ended.DONE:
             pass
         case never:
             assert_never(never)
+    if found.left_to_gain is not None:
+        typer.echo(
+            f"the models leave at most {found.left_to_gain:.3g} % of hypervolume to gain, with a "
+            "probability of 95 %",
+            err=True,
+        )
     if front.trials:
         print_found(front, len(recorded))
     if found.ended in STOPPED:

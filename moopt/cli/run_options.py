@@ -154,6 +154,18 @@ TimeLimitOption = Annotated[
     ),
 ]
 
+StagnantOption = Annotated[
+    float | None,
+    typer.Option(
+        "--stop-when-stagnant",
+        metavar="PERCENT",
+        min=0,
+        help="End when the models leave no more to gain than so many percent of hypervolume, such "
+        "as 1, with a probability of 95 %.",
+        show_default=False,
+    ),
+]
+
 TrialTimeoutOption = Annotated[
     float | None,
     typer.Option(

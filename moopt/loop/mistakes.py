@@ -38,6 +38,9 @@ class Mistakes:
     _likeness: str = ""
     """What the messages of these trials have in common, once the evaluator has worked."""
 
+    _given_up: bool = False
+    """What still comes in from other workers fails for the same reason."""
+
     def look_at(self, trial: Trial, came: Measured | Failure) -> None:
         """Take in what became of a trial.
 
@@ -49,6 +52,8 @@ class Mistakes:
             case Measured():
                 self._has_worked = True
                 self._row.clear()
+            case Failure(kind=FailureKind.EVALUATOR) if self._given_up:
+                self._save([trial])
             case Failure(kind=FailureKind.EVALUATOR, message=message):
                 alike = likeness(message)
                 if self._has_worked and alike != self._likeness:
@@ -68,9 +73,8 @@ class Mistakes:
 
     def _give_up(self, message: str) -> None:
         row, self._row = self._row, []
-        # As if they had never been begun: to mend the evaluator costs no trial.
-        with suppress(StateError):
-            self.store.retry(self.study, [trial.number for trial in row])
+        self._given_up = True
+        self._save(row)
         last = f"the last, trial {row[-1].number}: {message}"
         if not self._has_worked:
             raise EvaluationError(
@@ -82,3 +86,8 @@ class Mistakes:
             "Mend it, or give it what it needs, and run again: they are done then. If others "
             f"failed so before, `moopt retry {self.study}` first"
         )
+
+    def _save(self, trials: list[Trial]) -> None:
+        """Have trials proposed again, as if never begun: to mend the evaluator costs none."""
+        with suppress(StateError):
+            self.store.retry(self.study, [trial.number for trial in trials])

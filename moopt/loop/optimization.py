@@ -17,6 +17,7 @@ from moopt.loop.progress import Ended, Progress, Run, ignore_progress
 from moopt.loop.retention import Retention
 from moopt.loop.search import Search
 from moopt.loop.session import Session
+from moopt.loop.stagnation import StagnationWatch, watched
 from moopt.loop.stopping import StopLevel, Stopping, go_on, stopped_by_signals
 from moopt.protocols import Executor, Sampler, StoppingRule
 from moopt.samplers.budgets import told_the_budget
@@ -43,6 +44,7 @@ def optimize(
     keep_checkpoints: int | None = None,
     seed: int = 0,
     time_limit: float | None = None,
+    stop_when_stagnant: float | None = None,
     lease_seconds: float = LEASE_SECONDS,
     observe: Callable[[Progress], None] = ignore_progress,
     stop: Callable[[], StopLevel] = go_on,
@@ -56,8 +58,7 @@ def optimize(
         study: What to search.
         evaluate: Measures a trial, in this process. An executor of one's own brings its own.
         trials: How many shall have ended, over all runs and at any fidelity. None: any number.
-        budget: What they may cost, over all runs, in whole evaluations. A trial is begun while
-            those before it, running ones included, cost less. None: no limit.
+        budget: What they may cost in all runs, in whole evaluations: see `Limits`. None: no limit.
         sampler: What proposes, or its name.
         stopping_rule: Says after each report whether a trial is to end early. None: none is.
         executor: Where trials run; stays open. None: in this process, one by one.
@@ -67,6 +68,7 @@ def optimize(
         keep_checkpoints: Of how many trials that may be taken further: see `Retention`. None: all.
         seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which no further trial is started. None: no limit.
+        stop_when_stagnant: Percent of hypervolume: see `StagnationWatch`. None: no such end.
         lease_seconds: How long this run may be silent before others take over its trials.
         observe: Called whenever something changed, and once a second.
         stop: Says how urgently the run is to end; asked once a second while trials run elsewhere.
@@ -74,19 +76,24 @@ def optimize(
     Raises:
         EvaluationError: The first trials of this run all failed by mistakes of the evaluator.
         StudyError: The store has another study of this name.
-        SelectionError: There is no sampler of that name, or nothing says when to end.
+        SelectionError: There is no such sampler, or the run has no end, or no percentage above 0.
     """
     limits = Limits(trials, budget)
+    watch = None if stop_when_stagnant is None else StagnationWatch(stop_when_stagnant)
     check_ends(study, limits, time_limit, stopping_rule)
-    named = sampler_named(sampler) if isinstance(sampler, str) else sampler
-    chosen = told_the_budget(named, budget)
+    chosen = watched(_told(sampler, study, limits), watch)
     here = _Here(study, evaluate, held_out, Path(directory) / study.name)
     with here.opened(store, executor) as (book, place):
         history = History(book, study, Watch(lease_seconds))
         jobs = Jobs(place, EarlyStopping(history, stopping_rule).stops)
         session = Session(book, history, jobs, limits, time_limit, observe, Stopping(stop))
-        retention = Retention(here.directory, keep_checkpoints)
-        return _run(Search(session, Proposer(chosen, seed), retention), measures=bool(held_out))
+        kept = Retention(here.directory, keep_checkpoints)
+        return _run(Search(session, Proposer(chosen, seed), kept), watch, measures=bool(held_out))
+
+
+def _told(sampler: Sampler | str, study: Study, limits: Limits) -> Sampler:
+    named = sampler_named(sampler) if isinstance(sampler, str) else sampler
+    return told_the_budget(named, limits.evaluations(study))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ def check_ends(
         )
 
 
-def _run(search: Search, *, measures: bool) -> Run:
+def _run(search: Search, watch: StagnationWatch | None, *, measures: bool) -> Run:
     """Search, measure the front on held-out data where that is wanted, and say what came of it."""
     session = search.session
     with (
@@ -141,8 +148,11 @@ def _run(search: Search, *, measures: bool) -> Run:
         stopped_by_signals(session.stopping, session.tell),
     ):
         ended = _search(search, measures=measures)
+        if ended is Ended.EXHAUSTED and watch is not None and watch.is_stagnant:
+            ended = Ended.STAGNANT
         study = session.history.study
-        return Run(front_of(study, session.store.trials(study.name)), ended)
+        front = front_of(study, session.store.trials(study.name))
+        return Run(front, ended, None if watch is None else watch.bound)
 
 
 def _search(search: Search, *, measures: bool) -> Ended:

@@ -17,6 +17,9 @@ class Ended(enum.Enum):
     EXHAUSTED = "exhausted"
     """Every point of the space was tried."""
 
+    STAGNANT = "stagnant"
+    """The models leave less to gain than was asked for."""
+
     TIME_LIMIT = "time limit"
     INTERRUPTED = "interrupted"
     """By Ctrl-C, or by whoever may stop the run."""
@@ -69,6 +72,9 @@ class Run:
 
     front: Front
     ended: Ended
+    left_to_gain: float | None = None
+    """Percent of its hypervolume that the models leave to gain, an upper bound with a probability
+    of 95 %. None: it was not asked for, or nothing could be learned."""
 
 
 def ignore_progress(progress: Progress) -> None:

@@ -3,25 +3,40 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from moopt.encoding.columns import column_count
 from moopt.errors import SelectionError
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.history import initial_trials
 from moopt.samplers.notes import CHOICE
 from moopt.samplers.optional import pymoo_sampler
+from moopt.samplers.trust_region import TrustRegionSampler
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
 class AutoSampler:
-    """Covers the space first, then learns; evolves where there is too much to learn from."""
+    """Covers the space first, then learns: of the whole at first, of a few places from much."""
 
     initial_trials: int | None = None
     """Trials before the first model. None: as many as `BayesianSampler` takes."""
 
-    learnable: int = 2_000
-    """Most measured trials for a Gaussian process: its time grows with their cube."""
+    whole: int = 500
+    """Most measured trials for models of the whole space: their time grows with the cube."""
+
+    columns: int = 40
+    """Most columns of the encoding for models of the whole space."""
+
+    learnable: int = 10_000
+    """Most measured trials for any model; from more on a search evolves."""
+
+    budget: float | None = None
+    """What the search may spend, in whole evaluations. None: that of the run, where it has one."""
+
+    def within(self, budget: float) -> "AutoSampler":
+        """Return the sampler for a run that may spend so much; a budget of its own stands."""
+        return self if self.budget is not None else replace(self, budget=budget)
 
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
@@ -36,8 +51,7 @@ class AutoSampler:
         reasons = {"sobol": f"{learned}, too few to learn from"}
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
-        sampler: Sampler = BayesianSampler(initial_trials=initial)
-        wish = ""
+        sampler, wish = self._learner(study, measured, initial), ""
         if measured > self.learnable:
             try:
                 sampler = pymoo_sampler("nsga2")
@@ -56,6 +70,12 @@ class AutoSampler:
             _with_note(each, f"{each.sampler}: {reasons.get(each.sampler, otherwise)}")
             for each in sampler.propose(study, trials, count, seed)
         ]
+
+    def _learner(self, study: Study, measured: int, initial: int) -> Sampler:
+        width = sum(column_count(parameter) for parameter in study.parameters)
+        if measured > self.whole or width > self.columns:
+            return TrustRegionSampler(initial_trials=initial)
+        return BayesianSampler(initial_trials=initial, budget=self.budget)
 
 
 def _with_note(candidate: Candidate, choice: str) -> Candidate:

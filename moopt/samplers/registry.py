@@ -16,10 +16,12 @@ from moopt.samplers.preference_batch import PreferenceBatchSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.racing import RacingSampler
 from moopt.samplers.stopping import MoAshaStopping
+from moopt.samplers.trust_region import TrustRegionSampler
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "auto": AutoSampler,
     "bayesian": BayesianSampler,
+    "trust_region": TrustRegionSampler,
     "multi_fidelity": MultiFidelitySampler,
     "asha": AshaSampler,
     "racing": RacingSampler,

@@ -34,6 +34,9 @@ class Features:
     categorical: tuple[int, ...]
     """The groups that are categorical parameters."""
 
+    alike: tuple[tuple[int, ...], ...]
+    """Those of them that have the same choices, three or more, where there are several."""
+
     plain: bool
     """Points are their own features."""
 
@@ -42,11 +45,14 @@ class Features:
         """Lay out the features of an encoding."""
         groups: list[int] = []
         categorical: list[int] = []
+        by_choices: dict[str, list[int]] = {}
         count = 0
         for block in encoding.blocks:
-            if _is_choice(block):
+            parameter = block.parameter
+            if isinstance(parameter, Categorical) and not parameter.ordered:
                 groups += [count] * block.width
                 categorical.append(count)
+                by_choices.setdefault(repr(parameter.choices), []).append(count)
                 count += 1
                 continue
             copies = 2 if _is_on_arc(block) else 1
@@ -54,7 +60,13 @@ class Features:
                 groups += [count] * copies
                 count += 1
         plain = all(not _is_choice(b) and b.parameter.when is None for b in encoding.blocks)
-        return cls(encoding, torch.tensor(groups), tuple(categorical), plain)
+        every = torch.tensor(groups)
+        alike = tuple(
+            tuple(each)
+            for each in by_choices.values()
+            if len(each) > 1 and int((every == each[0]).sum()) > 2
+        )
+        return cls(encoding, every, tuple(categorical), alike, plain)
 
     @property
     def group_count(self) -> int:

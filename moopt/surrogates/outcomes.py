@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from moopt.encoding.space import SpaceEncoding
@@ -13,6 +13,7 @@ from moopt.errors import SelectionError, SurrogateError
 from moopt.surrogates.features import Features
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
+from moopt.surrogates.local_process import local_process
 from moopt.surrogates.selection import (
     ANYWHERE,
     Measured,
@@ -61,6 +62,7 @@ def learn_outcomes(
     data: TrainingData,
     kernel: str | None = None,
     repeats: Float[Tensor, " n"] | None = None,
+    near: Bool[Tensor, " n"] | None = None,
 ) -> Outcomes:
     """Learn every outcome from the trials in which it was measured; formulas are computed.
 
@@ -73,6 +75,8 @@ def learn_outcomes(
         data: What was measured.
         kernel: The kernel of all outcomes, by name. None: chosen for each.
         repeats: How many repeats each measurement is worth where its error is learned. None: one.
+        near: From which trials processes are conditioned and fitted; every outcome was measured in
+            one of them. Kernels are still chosen from all. None: all.
 
     Raises:
         SelectionError: The kernel does not suit the space.
@@ -103,23 +107,32 @@ def learn_outcomes(
             data.standard_errors[rows, column],
             repeats=None if repeats is None else repeats[rows],
         )
-        surrogates.append(_learned(name, measured, kernel))
+        part = None if near is None else near[rows]
+        surrogates.append(_learned(name, measured, kernel, part))
     if len(data.crashed):
-        surrogates.append(_success(features, data))
+        surrogates.append(_success(features, data, near))
         limit = Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY, weight=CAUTION)
         data = replace(data, limits=(*data.limits, limit))
     return Outcomes(tuple(surrogates), data)
 
 
-def _success(features: Features, data: TrainingData) -> GaussianProcess:
+def _success(
+    features: Features, data: TrainingData, near: Bool[Tensor, " n"] | None
+) -> GaussianProcess:
     points = torch.cat([data.points, data.crashed])
     values = torch.cat([torch.ones(len(data.points)), torch.zeros(len(data.crashed))]).to(points)
     unknown = torch.full_like(values, torch.nan)
-    return _learned("success", Measured(features, points, values, unknown), ANYWHERE)
+    if near is not None:
+        near = torch.cat([near, torch.ones(len(data.crashed), dtype=torch.bool)])
+    return _learned("success", Measured(features, points, values, unknown), ANYWHERE, near)
 
 
-def _learned(name: str, measured: Measured, kernel: str | None) -> GaussianProcess:
+def _learned(
+    name: str, measured: Measured, kernel: str | None, near: Bool[Tensor, " n"] | None
+) -> GaussianProcess:
     try:
+        if near is not None:
+            return local_process(measured, near, kernel)
         return learned_process(measured, kernel)
     except np.linalg.LinAlgError as error:
         values = measured.values

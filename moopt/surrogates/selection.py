@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moopt.surrogates.composite_kernels import Additive, Quadratic
+from moopt.surrogates.choice_kernels import Choices
 from moopt.surrogates.features import Features
 from moopt.surrogates.fitting import fit
 from moopt.surrogates.gaussian_process import GaussianProcess
@@ -19,6 +19,8 @@ from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.marginal_likelihood import Likelihood, leave_one_out
 from moopt.surrogates.observations import fenced, observe
 from moopt.surrogates.outcome_transforms import IDENTITY, OutcomeTransform, fitting_transforms
+from moopt.surrogates.quadratic import Quadratic
+from moopt.surrogates.shared_choices import Shared
 from moopt.surrogates.sparse_axes import SparseAxes
 from moopt.surrogates.warped_kernels import WARPED, Warped, warped_versions
 
@@ -86,11 +88,12 @@ def _dense_kernels(features: Features) -> dict[str, Kernel]:
         if not features.plain or features.group_count > MANY_GROUPS:
             return kernels
         return surface | kernels if features.group_count >= FEW_GROUPS else kernels | surface
-    numeric = [g for g in range(features.group_count) if g not in features.categorical]
-    members = [[group] for group in features.categorical] + ([numeric] if numeric else [])
-    if len(members) == 1:
+    if features.group_count == 1:
         return {"matern": rough}
-    return {"additive": Additive.of(rough, members), "matern": rough}
+    choices: dict[str, Kernel] = {"choices": Choices.of(features.groups, features.categorical)}
+    if features.alike:
+        choices["shared"] = Shared.of(features.groups, features.categorical, features.alike)
+    return choices | {"matern": rough}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,13 @@ class Measured:
 
     def first(self, count: int) -> "Measured":
         """Return the earliest measurements."""
-        return self._some(slice(0, count))
+        return self.some(slice(0, count))
 
     def spread_out(self, most: int) -> "Measured":
         """Return at most so many measurements, early and late ones alike."""
         if len(self.values) <= most:
             return self
-        return self._some(torch.linspace(0, len(self.values) - 1, most).round().long())
+        return self.some(torch.linspace(0, len(self.values) - 1, most).round().long())
 
     def likelihood(self, kernel: Kernel, transform: OutcomeTransform) -> Likelihood:
         """Return the likelihood of the measurements under a kernel and a transform."""
@@ -130,7 +133,8 @@ class Measured:
         features = self.features.of_points(observations.points)
         return Likelihood(kernel, features, observations, self.exact)
 
-    def _some(self, rows: slice | Tensor) -> "Measured":
+    def some(self, rows: slice | Tensor) -> "Measured":
+        """Return the measurements of some rows."""
         points, values, errors = self.points[rows], self.values[rows], self.standard_errors[rows]
         repeats = None if self.repeats is None else self.repeats[rows]
         return Measured(self.features, points, values, errors, self.exact, repeats)
@@ -147,15 +151,8 @@ def learned_process(measured: Measured, kernel: str | None = None) -> GaussianPr
         measured: At least one measurement.
         kernel: Use this one and no transform. None: choose.
     """
-    count = len(measured.values)
-    made_from = _last_choice(count)
-    choice = _remembered(
-        ("choice", kernel), measured.first(made_from), lambda known: _choose(known, kernel)
-    )
-    if not bool(choice.transform.forward(measured.values).isfinite().all()):
-        # A later value lies where the chosen transform has no values.
-        choice = _usual(measured)
-    size = made_from * STRIDE
+    choice, count = held_choice(measured, kernel), len(measured.values)
+    size = _last_choice(count) * STRIDE
     while math.floor(size) <= count:
         choice = _remembered(
             ("follow", choice.kernel, choice.transform),
@@ -163,13 +160,23 @@ def learned_process(measured: Measured, kernel: str | None = None) -> GaussianPr
             partial(_followed, choice),
         )
         size *= STRIDE
-    chosen = kernels_for(measured.features)[choice.kernel]
-    return GaussianProcess.of(
-        measured.features,
-        measured.likelihood(chosen, choice.transform),
-        choice.theta,
-        choice.transform,
+    likelihood = measured.likelihood(
+        kernels_for(measured.features)[choice.kernel], choice.transform
     )
+    return GaussianProcess.of(measured.features, likelihood, choice.theta, choice.transform)
+
+
+def held_choice(measured: Measured, kernel: str | None = None, most: int = MOST) -> Choice:
+    """Return the choice that holds now, made from at most so many of the first measurements."""
+    choice = _remembered(
+        ("choice", kernel, most),
+        measured.first(_last_choice(len(measured.values))),
+        lambda known: _choose(known.spread_out(most), kernel),
+    )
+    if not bool(choice.transform.forward(measured.values).isfinite().all()):
+        # A later value lies where the chosen transform has no values.
+        return _usual(measured)
+    return choice
 
 
 def _followed(choice: Choice, measured: Measured) -> Choice:

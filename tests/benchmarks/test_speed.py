@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from moopt.benchmarks.batch_timing import Batch, made_batch
 from moopt.benchmarks.speed import main
 from moopt.benchmarks.synthetic import dtlz2
 from moopt.benchmarks.timing import Case, known_points, timing
@@ -28,6 +29,31 @@ def test_a_case_is_measured_from_the_first_proposal_on() -> None:
     assert measured.first > 0
     assert measured.further > 0
     assert measured.peak_mib is None or measured.peak_mib > 50
+
+
+def test_known_points_have_as_many_parameters_as_are_asked_for() -> None:
+    points = known_points(2, 10, dimension=30)
+
+    assert {len(each) for each in points} == {30}
+
+
+def test_a_batch_is_made_and_adds_to_the_hypervolume() -> None:
+    made = {way: made_batch(Batch(way, 16, trials=40)) for way in ("in draws", "sobol")}
+
+    assert made["in draws"].gain > made["sobol"].gain >= 0
+    assert all(each.seconds > 0 for each in made.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("option", "rows"), [("--large", 1), ("--batches", 2)])
+def test_large_studies_and_batches_have_tables(
+    option: str, rows: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+    main([option, "--quick"])
+
+    assert len(capsys.readouterr().out.splitlines()) == 1 + rows
 
 
 @pytest.mark.slow

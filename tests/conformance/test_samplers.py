@@ -22,6 +22,7 @@ from moopt.samplers.history import key
 from moopt.samplers.preference_batch import PreferenceBatchSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.starting_points import next_candidates
+from moopt.samplers.trust_region import TrustRegionSampler
 from moopt.study.conditions import When
 from moopt.study.objectives import (
     LinearConstraint,
@@ -47,6 +48,7 @@ from tests.strategies import studies
 SAMPLERS: dict[str, Sampler] = {
     "auto": AutoSampler(initial_trials=6),
     "bayesian": BayesianSampler(initial_trials=6),
+    "trust_region": TrustRegionSampler(initial_trials=6),
     "gap_filling": GapFillingSampler(every=1, search=BayesianSampler(initial_trials=6)),
     "preference_batch": PreferenceBatchSampler(search=BayesianSampler(initial_trials=6)),
     "sobol": QuasiRandomSampler(),

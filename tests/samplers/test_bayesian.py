@@ -1,13 +1,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from multiprocessing import get_context
 
 import pytest
 
 from moopt.errors import SelectionError
 from moopt.optimizer import Optimizer
-from moopt.samplers.bayesian import ACQUISITIONS, BayesianSampler
+from moopt.samplers.bayesian import ACQUISITIONS, LARGE_BATCH, BayesianSampler
+from moopt.samplers.history import key
+from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.study.conditions import When
 from moopt.study.objectives import Maximize, Minimize, Objective, OutcomeConstraint
 from moopt.study.parameters import Categorical, Continuous, Parameters, Value
@@ -163,9 +166,9 @@ def test_a_candidate_notes_how_every_outcome_is_modelled() -> None:
         (NUMBERS, "rbf"),
         (NUMBERS, "quadratic"),
         (MIXED, "matern"),
-        (MIXED, "additive"),
+        (MIXED, "choices"),
     ],
-    ids=["matern", "rbf", "quadratic", "mixed-matern", "mixed-additive"],
+    ids=["matern", "rbf", "quadratic", "mixed-matern", "mixed-choices"],
 )
 def test_every_surrogate_proposes_something_new(study: Study, kernel: str) -> None:
     trials = completed(8, study)
@@ -217,3 +220,64 @@ def test_trials_that_are_running_are_not_proposed_again() -> None:
     (second,) = proposal(NUMBERS, [*trials, running])
 
     assert max(abs(float(str(first[name])) - float(str(second[name]))) for name in "xy") > 0.05
+
+
+def gathered(size: int, sampler: BayesianSampler) -> list[Parameters]:
+    """Return what is proposed at once after a few trials near the front of two parabolas."""
+    study = Study(
+        "parabolas",
+        parameters=[Continuous("x", 0, 1), Continuous("y", 0, 1)],
+        objectives=[
+            Objective("a", Minimize, reference=1.0, noise=0.0),
+            Objective("b", Minimize, reference=1.0, noise=0.0),
+        ],
+    )
+    optimizer = Optimizer(study, QuasiRandomSampler(), seed=0)
+    for trial in optimizer.ask(16):
+        x, y = (float(str(value)) for value in trial.parameters.values())
+        told = {"a": (x - 0.2) ** 2 + (y - 0.5) ** 2, "b": (x - 0.8) ** 2 + (y - 0.5) ** 2}
+        optimizer.tell(trial.number, told)
+    return [each.parameters for each in sampler.propose(study, optimizer.trials, size, seed=0)]
+
+
+def test_a_large_batch_lies_along_the_front_in_different_places() -> None:
+    sampler = BayesianSampler(initial_trials=8, surrogate="rbf")
+
+    proposed = gathered(LARGE_BATCH, sampler)
+
+    # The front is the line between the two optima.
+    places = sorted(float(str(each["x"])) for each in proposed)
+    away = sorted(abs(float(str(each["y"])) - 0.5) for each in proposed)
+    assert len({key(each) for each in proposed}) == LARGE_BATCH
+    assert away[LARGE_BATCH // 2] < 0.03
+    assert places[0] < 0.3
+    assert places[-1] > 0.7
+    assert max(right - left for left, right in pairwise(places)) < 0.2
+
+
+def test_a_large_batch_of_a_small_space_uses_it_up() -> None:
+    study = Study(
+        "choices",
+        parameters=[Categorical("p", list("abcdefgh")), Categorical("q", list("uvwxyz"))],
+        objectives=[Objective("a", Maximize, reference=0.0)],
+    )
+    known = [
+        Trial(
+            number,
+            {"p": "abcdefgh"[number], "q": "u"},
+            state=TrialState.COMPLETED,
+            measurements={"a": Measurement(float(number))},
+        )
+        for number in range(8)
+    ]
+
+    candidates = BayesianSampler(initial_trials=8).propose(study, known, 99, seed=0)
+
+    assert len({key(each.parameters) for each in candidates}) == len(candidates) == 40
+
+
+def test_an_acquisition_function_that_was_asked_for_makes_the_batch() -> None:
+    asked = BayesianSampler(initial_trials=8, surrogate="rbf", acquisition="boxes", large_batch=2)
+
+    assert gathered(2, asked) == gathered(2, replace(asked, large_batch=99))
+    assert gathered(2, asked) != gathered(2, replace(asked, acquisition=None))

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
-from moopt.surrogates.composite_kernels import Additive, Quadratic
+from moopt.surrogates.choice_kernels import Choices
 from moopt.surrogates.kernels import Kernel, Stationary
+from moopt.surrogates.quadratic import Quadratic
+from moopt.surrogates.shared_choices import Shared
 from moopt.surrogates.sparse_axes import SparseAxes
 from moopt.surrogates.warped_kernels import Warped
 
@@ -14,7 +16,9 @@ MATERN, RBF = Stationary(GROUPS, rough=True), Stationary(GROUPS, rough=False)
 KERNELS: dict[str, Kernel] = {
     "matern": MATERN,
     "rbf": RBF,
-    "additive": Additive.of(MATERN, [[0], [1, 2]]),
+    "choices": Choices.of(GROUPS, (1,)),
+    "choices alone": Choices.of(GROUPS, (0, 1, 2)),
+    "shared": Shared.of(GROUPS, (1,), ((1,),)),
     "quadratic": Quadratic(RBF),
     "sparse": SparseAxes.of(GROUPS),
     "warped_matern": Warped(MATERN, WARPED_COLUMNS),

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from moopt.encoding.search_box import SearchBox
-from moopt.surrogates.composite_kernels import Additive, Quadratic
+from moopt.surrogates.choice_kernels import Choices
 from moopt.surrogates.features import Features
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.kernels import Kernel, Stationary
@@ -15,6 +15,7 @@ from moopt.surrogates.outcome_transforms import (
     OutcomeTransform,
     YeoJohnson,
 )
+from moopt.surrogates.quadratic import Quadratic
 from moopt.surrogates.selection import Measured
 from moopt.surrogates.warped_kernels import Warped
 from tests.surrogates.made_kernels import normal, uniform
@@ -32,7 +33,7 @@ SPACES: dict[str, Features] = {
     "rbf": numbers(3),
     "quadratic": numbers(3),
     "warped_matern": numbers(3),
-    "additive": Features.of(MIXED),
+    "choices": Features.of(MIXED),
 }
 """By kernel: a space that it suits."""
 
@@ -42,7 +43,7 @@ def kernel_of(name: str) -> Kernel:
     rough, smooth = Stationary(groups, rough=True), Stationary(groups, rough=False)
     kernels: dict[str, Kernel] = {"matern": rough, "rbf": smooth, "quadratic": Quadratic(smooth)}
     kernels["warped_matern"] = Warped(rough, torch.arange(len(groups)))
-    return kernels.get(name) or Additive.of(rough, [[1], [4], [0, 2, 3, 5, 6, 7, 8]])
+    return kernels.get(name) or Choices.of(groups, (1, 4))
 
 
 def points_of(features: Features, count: int, seed: int = 0) -> Tensor:

@@ -166,7 +166,7 @@ def test_moments_are_differentiable(transform: str) -> None:
 def test_a_process_says_in_words_what_it_is() -> None:
     assert process_of("rbf").description == "squared exponential"
     assert process_of("quadratic", "log").description == "quadratic of the log"
-    assert process_of("additive").description == "Matérn-5/2 plus sums"
+    assert process_of("choices").description == "differing choices plus sums"
     assert process_of("warped_matern").description == "Matérn-5/2 (warped inputs)"
     assert process_of("warped_matern", "log").description == "Matérn-5/2 (warped inputs) of the log"
 

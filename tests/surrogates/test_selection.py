@@ -257,7 +257,7 @@ def test_a_named_kernel_is_used_without_transform() -> None:
         (PLANE, {"quadratic", "matern", "rbf"} | WARPED_ONES),
         (numbers(15), {"quadratic", "matern", "rbf", "sparse"} | WARPED_ONES),
         (numbers(31), {"matern", "rbf", "sparse"}),
-        (Features.of(MIXED), {"additive", "matern"}),
+        (Features.of(MIXED), {"choices", "matern"}),
         (Features.of(encoding_of(Categorical("c", ["a", "b"]))), {"matern"}),
         (Features.of(encoding_of(Simplex("w", ["a", "b"]))), {"quadratic", "matern", "rbf"}),
     ],

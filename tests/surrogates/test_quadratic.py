@@ -1,19 +1,15 @@
 import pytest
 import torch
 from gpytorch.kernels import LinearKernel, PolynomialKernel, RBFKernel, ScaleKernel
-from scipy.stats import logistic
 from torch.distributions import LogNormal
 
-from moopt.surrogates.composite_kernels import (
+from moopt.surrogates.quadratic import (
     MEDIANS,
     VARIANCE_OF_VARIANCES,
-    Additive,
     Quadratic,
 )
-from moopt.surrogates.kernels import Stationary
-from tests.surrogates.made_kernels import GROUPS, MATERN, RBF, near_start, uniform
+from tests.surrogates.made_kernels import GROUPS, RBF, near_start, uniform
 
-SUM = Additive.of(MATERN, [[0], [1, 2]])
 SURFACE = Quadratic(RBF)
 
 
@@ -43,27 +39,6 @@ def test_linear_and_quadratic_terms_of_four_columns_have_rank_fourteen() -> None
 
     # Four columns, and ten products of two of them.
     assert int(torch.linalg.matrix_rank(matrix, hermitian=True)) == 4 + 10
-
-
-def test_the_sum_is_a_mixture_of_the_whole_and_of_the_mean_of_its_parts() -> None:
-    left, right, theta = uniform(5, 4), uniform(7, 4, seed=1), near_start(SUM)
-    share, scales = theta[-1].sigmoid(), theta[:-1]
-    first = Stationary(torch.tensor([0]), rough=True).gram(left[:, :1], right[:, :1], scales[:1])
-    others = Stationary(torch.tensor([0, 0, 1]), rough=True)
-    second = others.gram(left[:, 1:], right[:, 1:], scales[1:])
-    whole = MATERN.gram(left, right, scales)
-
-    expected = (1 - share) * whole.matrix + share * (first.matrix + second.matrix) / 2
-
-    assert torch.allclose(SUM.gram(left, right, theta).matrix, expected)
-
-
-def test_the_share_of_the_sum_is_logistic() -> None:
-    theta = near_start(SUM)
-
-    more = SUM.log_prior(theta)[0] - MATERN.log_prior(theta[:-1])[0]
-
-    assert float(more) == pytest.approx(logistic.logpdf(float(theta[-1])))
 
 
 def test_variances_of_a_quadratic_surface_are_log_normal() -> None:

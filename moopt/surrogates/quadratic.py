@@ -1,121 +1,13 @@
-"""Kernels made of kernels: sums over groups of features, and quadratic surfaces."""
+"""Kernels of quadratic surfaces."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from moopt.surrogates.kernels import Stationary, StationaryGram, log_normal
-
-
-@dataclass(frozen=True, slots=True)
-class AdditiveGram:
-    """Of a kernel over all groups and the mean of kernels over some of them each."""
-
-    whole: StationaryGram
-    parts: tuple[tuple[Tensor, Tensor, StationaryGram], ...]
-    """Features, groups and gram of each part."""
-
-    share: Tensor
-
-    @property
-    def matrix(self) -> Float[Tensor, "*#batch n m"]:
-        """The mixture of both."""
-        return (1.0 - self.share) * self.whole.matrix + self.share * self._mean()
-
-    def by_theta(self, weights: Float[Tensor, "n n"]) -> Float[Tensor, " p"]:
-        """Return the gradient of `sum(weights * matrix)`."""
-        gradient = (1.0 - self.share) * self.whole.by_theta(weights)
-        for _, groups, gram in self.parts:
-            gradient[groups] += self.share / len(self.parts) * gram.by_theta(weights)
-        slope = self.share * (1.0 - self.share)
-        by_share = slope * (weights * (self._mean() - self.whole.matrix)).sum()
-        return torch.cat([gradient, by_share[None]])
-
-    def by_input(self, weights: Float[Tensor, "n m"]) -> Float[Tensor, "n f"]:
-        """Return the gradient of `sum(weights * matrix)` by the first features."""
-        gradient = (1.0 - self.share) * self.whole.by_input(weights)
-        for features, _, gram in self.parts:
-            gradient[:, features] += self.share / len(self.parts) * gram.by_input(weights)
-        return gradient
-
-    def _mean(self) -> Tensor:
-        return torch.stack([gram.matrix for _, _, gram in self.parts]).mean(dim=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Additive:
-    """A kernel of all features, mixed with the mean of kernels of some of them each.
-
-    What a categorical parameter does is in part the same whatever the others are: the sum learns
-    that from few trials, the product learns what is left.
-
-    Source: Ru, Alvi, Nguyen, Osborne and Roberts, "Bayesian optimisation over multiple continuous
-    and categorical inputs", ICML (2020).
-    """
-
-    whole: Stationary
-    parts: tuple[tuple[Int[Tensor, " _"], Int[Tensor, " _"], Stationary], ...]
-    """Features, groups and kernel of each part."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in notes."""
-        return f"{self.whole.name} plus sums"
-
-    @classmethod
-    def of(cls, whole: Stationary, members: Sequence[Sequence[int]]) -> "Additive":
-        """Split a kernel into parts, each with some of its groups."""
-        parts = []
-        for groups in members:
-            chosen = torch.tensor(list(groups))
-            features = torch.isin(whole.groups, chosen).nonzero()[:, 0]
-            renumbered = torch.searchsorted(chosen, whole.groups[features])
-            parts.append((features, chosen, Stationary(renumbered, rough=whole.rough)))
-        return cls(whole, tuple(parts))
-
-    @property
-    def start(self) -> Float[Tensor, " p"]:
-        """Return the start of the whole, half and half."""
-        return torch.cat([self.whole.start, torch.zeros(1, dtype=torch.float64)])
-
-    @property
-    def bounds(self) -> list[tuple[float, float]]:
-        """Of the log lengthscales, and of the logit of the share of the sum."""
-        return [*self.whole.bounds, (-6.0, 6.0)]
-
-    def log_prior(self, theta: Float[Tensor, " p"]) -> tuple[Tensor, Float[Tensor, " p"]]:
-        """Return the log density of the prior, logistic in the last, and its gradient."""
-        value, gradient = self.whole.log_prior(theta[:-1])
-        share = theta[-1].sigmoid()
-        value = value + share.log() + (1.0 - share).log()
-        return value, torch.cat([gradient, (1.0 - 2.0 * share)[None]])
-
-    def gram(
-        self, left: Float[Tensor, "*#batch n f"], right: Float[Tensor, "*#batch m f"], theta: Tensor
-    ) -> AdditiveGram:
-        """Return the kernel between two sets of features."""
-        scales, share = theta[:-1], theta[-1].sigmoid()
-        return AdditiveGram(
-            self.whole.gram(left, right, scales),
-            tuple(
-                (some, groups, kernel.gram(left[..., some], right[..., some], scales[groups]))
-                for some, groups, kernel in self.parts
-            ),
-            share,
-        )
-
-    def diagonal(self, left: Float[Tensor, "n f"], theta: Tensor) -> Float[Tensor, " n"]:
-        """Return ones: the kernel has unit variance."""
-        return self.whole.diagonal(left, theta)
-
-    def diagonal_slope(self, left: Float[Tensor, "n f"], theta: Tensor) -> Float[Tensor, "n f"]:
-        """Return zeros: the variance is the same everywhere."""
-        return self.whole.diagonal_slope(left, theta)
-
 
 START = (0.3, 0.3, 0.5)
 """Variances of the linear, the quadratic and the stationary term where fitting starts: the corners
