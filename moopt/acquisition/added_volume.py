@@ -139,7 +139,8 @@ def _directions(dimension: int, seed: int) -> Float[Tensor, "s m"]:
     normals = draw_sobol_normal_samples(
         dimension, DIRECTIONS, dtype=torch.float64, seed=seed % 2**31
     ).abs()
-    return (normals / normals.norm(dim=1, keepdim=True)).clamp_min(1e-3)
+    unit: Tensor = normals / normals.norm(dim=1, keepdim=True)
+    return unit.clamp_min(1e-3)
 
 
 def _ball(dimension: int) -> float:
@@ -147,7 +148,8 @@ def _ball(dimension: int) -> float:
 
     Times the mean of lengths to the power of the dimension, it is the volume they span.
     """
-    return math.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
+    ball = math.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1)
+    return float(ball / 2**dimension)
 
 
 def _ranges(

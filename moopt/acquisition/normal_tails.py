@@ -56,3 +56,9 @@ def log_excess(
 def log1m_exp(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return `log(1 - exp(x))` for x below 0, precisely at both ends."""
     return torch.where(x > -math.log(2.0), (-torch.expm1(x)).log(), torch.log1p(-x.exp()))
+
+
+def log_softplus(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return `log(log(1 + exp(x)))`: the logarithm of x above 0, and x itself far below."""
+    soft = torch.nn.functional.softplus(x.clamp_min(-30.0)).log()
+    return torch.where(x < -30.0, x, soft)

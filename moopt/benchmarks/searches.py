@@ -1,8 +1,8 @@
 """Who can take part in a benchmark: moopt's samplers and its peers, behind one protocol.
 
-Here a name is resolved: `bayesian`, `bayesian:matern` (a surrogate of one's choice), any other
-sampler of moopt's, or a peer, `optuna-gp` or `ax-client`, which keeps its state as its users have
-it.
+Here a name is resolved: `bayesian`, `bayesian:matern` (a surrogate of one's choice),
+`bayesian:evaluated_ei` (an acquisition function), any other sampler of moopt's, or a peer,
+`optuna-gp` or `ax-client`, which keeps its state as its users have it.
 """
 
 from typing import final
@@ -13,7 +13,7 @@ from moopt.benchmarks.problem import Found
 from moopt.errors import SelectionError
 from moopt.optimizer import Optimizer
 from moopt.protocols import Sampler
-from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.bayesian import ACQUISITIONS, BayesianSampler
 from moopt.samplers.registry import sampler_named
 from moopt.study.parameters import Parameters
 from moopt.study.study import Study
@@ -79,7 +79,9 @@ def search_named(
 
 
 def _sampler(name: str, initial_trials: int | None) -> Sampler:
-    kind, _, surrogate = name.partition(":")
+    kind, _, chosen = name.partition(":")
     if kind != "bayesian":
         return sampler_named(name)
-    return BayesianSampler(initial_trials=initial_trials, surrogate=surrogate or None)
+    if chosen in ACQUISITIONS:
+        return BayesianSampler(initial_trials=initial_trials, acquisition=chosen)
+    return BayesianSampler(initial_trials=initial_trials, surrogate=chosen or None)

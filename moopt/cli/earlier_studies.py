@@ -17,7 +17,7 @@ def earlier_studies(words: Sequence[str] | None, study: Study, store: Store) -> 
 
     Args:
         words: Study files or names in the store; with `@STORE` behind them, in another one. None:
-            those that it learns from already.
+            those that the study learns from already.
         study: What is to be searched.
         store: Of the run.
 

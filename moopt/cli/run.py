@@ -119,8 +119,8 @@ def run(
     del scale  # the study file has been told by the environment
     with Store(store) as opened:
         file = _registered(study, opened, accept_changes=accept_changes)
-        search = partial(search, transfer_from=earlier_studies(transfer_from, file.study, opened))
-        conclude(*_run(file, opened, place, artifacts(store), search), asked)
+        learning = partial(search, transfer_from=earlier_studies(transfer_from, file.study, opened))
+        conclude(*_run(file, opened, place, artifacts(store), learning), asked)
 
 
 def _registered(study: str, store: Store, *, accept_changes: bool) -> StudyFile:

@@ -36,15 +36,6 @@ class Limits:
     them, cost less: so in the end they cost less than the budget and one trial more. None: no
     limit."""
 
-    def evaluations(self, study: Study) -> float | None:
-        """Return how many whole evaluations a run may spend; None where nothing says so.
-
-        Trials are whole evaluations where a study has no fidelity.
-        """
-        if self.trials is None or study.fidelity is not None:
-            return self.budget
-        return self.trials if self.budget is None else min(self.trials, self.budget)
-
     def are_reached(self, study: Study, trials: Sequence[Trial]) -> bool:
         """Say whether enough trials have ended."""
         if self.trials is not None:

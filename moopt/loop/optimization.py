@@ -67,14 +67,13 @@ def optimize(
         held_out: Measures on data that the search never sees. None: the front is not measured so.
         store: Where it is recorded; stays open. None: in memory, gone afterwards.
         directory: Holds a folder for each study, and that one for each trial.
-        keep_checkpoints: Of how many trials that may be taken further: see `Retention`. None: all.
+        keep_checkpoints: Of how many trials: see `Retention`. None: all.
         seed: Equal seeds give equal candidates where trials run one after the other.
         time_limit: Seconds after which none is started any more. None: no limit.
         stop_when_stagnant: Percent of hypervolume: see `StagnationWatch`. None: no such end.
         lease_seconds: How long this run may be silent before others take over its trials.
         observe: Called whenever something changed, and once a second.
-        stop: Says how urgently the run is to end; asked once a second while trials run elsewhere.
-            Ctrl-C, once or twice, and SIGTERM say so too, in the main thread.
+        stop: Says once a second how urgently to end. Ctrl-C does too: see `stopped_by_signals`.
 
     Raises:
         EvaluationError: The first trials of this run all failed by mistakes of the evaluator.
@@ -83,7 +82,7 @@ def optimize(
     """
     limits = limits_of(study, Limits(trials, budget), time_limit, stopping_rule)
     watch = None if stop_when_stagnant is None else StagnationWatch(stop_when_stagnant)
-    named = _told(sampler, study, limits, learns=bool(transfer_from))
+    named = _named(sampler, budget, learns=bool(transfer_from))
     here = _Here(study, evaluate, held_out, Path(directory) / study.name)
     with here.opened(store, executor) as (book, place):
         chosen = watched(told_sources(named, sources_of_run(book, study, transfer_from)), watch)
@@ -94,11 +93,11 @@ def optimize(
         return _run(Search(session, Proposer(chosen, seed), kept), watch, measures=bool(held_out))
 
 
-def _told(sampler: Sampler | str, study: Study, limits: Limits, *, learns: bool) -> Sampler:
+def _named(sampler: Sampler | str, budget: float | None, *, learns: bool) -> Sampler:
     named = sampler_named(sampler) if isinstance(sampler, str) else sampler
     if learns:
         require_learner(named)
-    return told_the_budget(named, limits.evaluations(study))
+    return told_the_budget(named, budget)
 
 
 @dataclass(frozen=True, slots=True)

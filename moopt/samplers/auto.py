@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from moopt.encoding.columns import column_count
 from moopt.errors import SelectionError
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
@@ -24,24 +23,14 @@ class AutoSampler:
     initial_trials: int | None = None
     """Trials before the first model. None: as many as `BayesianSampler` takes."""
 
-    whole: int = 500
+    whole: int = 1_000
     """Most measured trials for models of the whole space: their time grows with the cube."""
-
-    columns: int = 40
-    """Most columns of the encoding for models of the whole space."""
 
     learnable: int = 10_000
     """Most measured trials for any model; from more on a search evolves."""
 
-    budget: float | None = None
-    """What the search may spend, in whole evaluations. None: that of the run, where it has one."""
-
     sources: Sequence[Source] = ()
     """Earlier studies to learn from."""
-
-    def within(self, budget: float) -> "AutoSampler":
-        """Return the sampler for a run that may spend so much; a budget of its own stands."""
-        return self if self.budget is not None else replace(self, budget=budget)
 
     def learning_from(self, sources: Sequence[Source]) -> "AutoSampler":
         """Return the same sampler that learns from earlier studies, too."""
@@ -63,7 +52,7 @@ class AutoSampler:
         }
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
-        sampler, wish = self._learner(study, measured, is_first=begun < initial), ""
+        sampler, wish = self._learner(measured, initial), ""
         if measured > self.learnable:
             try:
                 sampler = pymoo_sampler("nsga2")
@@ -83,12 +72,10 @@ class AutoSampler:
             for each in sampler.propose(study, trials, count, seed)
         ]
 
-    def _learner(self, study: Study, measured: int, *, is_first: bool) -> Sampler:
-        width = sum(column_count(parameter) for parameter in study.parameters)
-        has_fronts = is_first and len(self.sources) > 0
-        if measured > self.whole or (width > self.columns and not has_fronts):
-            return TrustRegionSampler(initial_trials=self.initial_trials)
-        return BayesianSampler(self.initial_trials, budget=self.budget, sources=self.sources)
+    def _learner(self, measured: int, initial: int) -> Sampler:
+        if measured > self.whole:
+            return TrustRegionSampler(initial_trials=initial)
+        return BayesianSampler(initial_trials=initial, sources=self.sources)
 
 
 def _with_note(candidate: Candidate, choice: str) -> Candidate:

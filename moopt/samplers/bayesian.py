@@ -1,28 +1,32 @@
 """Bayesian optimization: learn the outcomes, propose what would add most to the front."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
-from moopt.acquisition.maximize import Acquisition
+from moopt.acquisition.joint_entropy import joint_entropy
+from moopt.acquisition.lookahead import best_evaluated, evaluated_improvement, knowledge_gradient
+from moopt.acquisition.maximize import Acquisition, best_untried, maximize
 from moopt.acquisition.monte_carlo import monte_carlo_hypervolume, random_scalarization
 from moopt.acquisition.pools import is_near, pool_around_leaders
 from moopt.acquisition.scalarized import random_directions
 from moopt.acquisition.thompson import best_in_own_draws
+from moopt.encoding.contexts import Contexts
 from moopt.encoding.enumeration import all_parameters
 from moopt.encoding.search_box import SearchBox
 from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, front_points, training_data
 from moopt.errors import SelectionError
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
-from moopt.samplers.last_trials import LAST, PointSearch, one_by_one, planned, trials_left
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.samplers.sources import learned_lessons
 from moopt.samplers.starting_points import announced
+from moopt.study.conditions import Choice
 from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
@@ -47,7 +51,16 @@ ACQUISITIONS: dict[str, Callable[[Outcomes, int], Acquisition]] = {
     "directions": random_directions,
     "qlognehvi": monte_carlo_hypervolume,
     "qlognparego": random_scalarization,
+    "evaluated_ei": evaluated_improvement,
+    "knowledge_gradient": knowledge_gradient,
+    "joint_entropy": joint_entropy,
 }
+
+OVER_CONTEXTS = {
+    "evaluated_ei": evaluated_improvement,
+    "knowledge_gradient": knowledge_gradient,
+}
+"""They say what a measurement in one context tells of the mean over all."""
 
 OF_SEVERAL_OBJECTIVES = {"qlognehvi", "qlognparego"}
 """BoTorch has other classes for one objective."""
@@ -70,24 +83,23 @@ class BayesianSampler:
     acquisition: str | None = None
     """A key of `ACQUISITIONS`. None: boxes, and directions for five objectives and more."""
 
+    context: str | None = None
+    """A parameter whose values are folds, seeds or workloads: each trial measures one of them, and
+    what counts is the mean over all. None: every parameter is searched."""
+
+    weights: Mapping[Choice, float] | None = None
+    """Of the contexts in that mean; one that is left out does not count. None: all alike."""
+
     threads: int = 1
     """For linear algebra: at these sizes more are slower."""
-
-    large_batch: int = LARGE_BATCH
-    """From so many candidates in one call on each is the best in a draw of its own, unless the
-    acquisition function is given."""
-
-    budget: float | None = None
-    """What the search may spend, in whole evaluations: the last few are planned together. None:
-    that of the run, where it has one."""
 
     sources: Sequence[Source] = ()
     """Earlier studies to learn from: their fronts are tried first, and their models guide the ones
     of this study as far as they rank its trials well."""
 
-    def within(self, budget: float) -> "BayesianSampler":
-        """Return the sampler for a run that may spend so much; a budget of its own stands."""
-        return self if self.budget is not None else replace(self, budget=budget)
+    large_batch: int = LARGE_BATCH
+    """From so many candidates in one call on each is the best in a draw of its own, unless the
+    acquisition function or a context is given."""
 
     def propose(
         self, study: Study, trials: Sequence[Trial], count: int, seed: int
@@ -98,8 +110,8 @@ class BayesianSampler:
         optimization via Pareto optimal Thompson sampling", AISTATS (2025), for large batches.
 
         Raises:
-            SelectionError: The acquisition function needs several objectives, or the surrogate does
-                not suit the space.
+            SelectionError: The acquisition function needs several objectives or knows no contexts,
+                the surrogate does not suit the space, or the context is none.
             StudyError: A source has nothing to do with the study.
             SurrogateError: No Gaussian process fits an outcome.
         """
@@ -109,6 +121,7 @@ class BayesianSampler:
                 f"study {study.name!r} has one; leave it out for expected improvement"
             )
         encoding = SpaceEncoding.of(study)
+        self._contexts(encoding)
         data = training_data(study, encoding, trials)
         step = len(trials)
         lessons = None
@@ -128,8 +141,8 @@ class BayesianSampler:
                 sources=None if lessons is None else lessons.models,
                 seed=seed + step,
             )
-            drawn = count >= self.large_batch and self.acquisition is None
-            choose = _best_in_draws if drawn else self._best_together
+            drawn = count >= self.large_batch and not self.acquisition and not self.context
+            choose = _best_in_draws if drawn else self.best_together
             points = choose(encoding, outcomes, trials, count, seed + step)
         notes = {"surrogate": outcomes.description}
         return [
@@ -146,6 +159,21 @@ class BayesianSampler:
         """Return the same sampler that learns from earlier studies, too."""
         return replace(self, sources=(*self.sources, *sources))
 
+    def _contexts(self, encoding: SpaceEncoding) -> Contexts | None:
+        if self.context is None:
+            if self.weights is not None:
+                raise SelectionError(
+                    f"weights {dict(self.weights)} need a context; name the parameter, such as "
+                    "context='fold'"
+                )
+            return None
+        if self.acquisition not in {None, *OVER_CONTEXTS}:
+            raise SelectionError(
+                f"the acquisition function {self.acquisition!r} knows no contexts; choose from "
+                f"{list(OVER_CONTEXTS)} or leave it out"
+            )
+        return Contexts.of(encoding, self.context, self.weights)
+
     def can_learn(self, study: Study, data: TrainingData, trials: Sequence[Trial]) -> bool:
         """Say whether enough has begun and was measured for a model."""
         initial = self.initial_trials
@@ -155,7 +183,7 @@ class BayesianSampler:
         fewest = min(int(data.measured(column).sum()) for column in range(len(data.names)))
         return begun >= initial and fewest >= 3
 
-    def _best_together(
+    def best_together(
         self,
         encoding: SpaceEncoding,
         outcomes: Outcomes,
@@ -163,22 +191,33 @@ class BayesianSampler:
         count: int,
         seed: int,
     ) -> list[Float[Tensor, " d"]]:
-        """Choose one point after the other, each with the ones before it pending."""
+        """Choose one untried point after the other, each with the ones before it pending."""
+        contexts = self._contexts(encoding)
         many = outcomes.data.objective_count >= MANY_OBJECTIVES
-        named = self.acquisition or ("directions" if many else "boxes")
+        usual = "directions" if many else "boxes"
+        named = self.acquisition or (usual if contexts is None else "knowledge_gradient")
+        build = ACQUISITIONS[named]
+        front = front_points(outcomes.data)
+        if contexts is not None:
+            build = partial(OVER_CONTEXTS[named], contexts=contexts)
+            front = best_evaluated(outcomes, contexts)
+        box = SearchBox(encoding)
+        tried = encoding.encode_all(tried_parameters(trials))
         whole = all_parameters(encoding.study, ENUMERABLE)
-        search = PointSearch(
-            ACQUISITIONS[named],
-            SearchBox(encoding),
-            front=front_points(outcomes.data),
-            tried=encoding.encode_all(tried_parameters(trials)),
-            whole=None if whole is None else encoding.encode_all(whole),
-        )
-        left = trials_left(encoding.study, trials, self.budget)
-        # Random directions and draws are others for each point: nothing is chosen beside another.
-        if named == "boxes" and left is not None and max(2, count) <= left <= LAST:
-            return planned(search, outcomes, left, seed)[:count]
-        return one_by_one(search, outcomes, count, seed)
+        known_points = None if whole is None else encoding.encode_all(whole)
+        chosen: list[Tensor] = []
+        for position in range(count):
+            acquisition = build(outcomes, seed + position)
+            if known_points is None:
+                point = maximize(acquisition, box, front=front, tried=tried, seed=seed + position)
+            else:
+                point = best_untried(acquisition, known_points, tried)
+            if point is None:
+                break
+            chosen.append(point)
+            tried = torch.cat([tried, point[None]])
+            outcomes = outcomes.with_pending(point)
+        return chosen
 
 
 def _best_in_draws(

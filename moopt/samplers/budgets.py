@@ -1,4 +1,4 @@
-"""Samplers that plan with what a run may spend: what they do in the end depends on it."""
+"""Samplers that plan with what a run may spend, such as one that keeps a part of it for the end."""
 
 from typing import Protocol, runtime_checkable
 

@@ -112,7 +112,7 @@ class Standing:
         above = (values > self.reference_point).all(axis=1).any()
         worst = self.reference_point if above else values.min(axis=0)
         reach = np.maximum(values.max(axis=0) - worst, 1e-12)
-        return np.clip((values - worst) / reach, LEAST, 1.0)
+        return np.asarray(np.clip((values - worst) / reach, LEAST, 1.0))
 
     def _room(self) -> Float[np.ndarray, " f"]:
         values = self.values[self.front]

@@ -13,6 +13,7 @@ from gpytorch.kernels import Kernel as GpytorchKernel
 from gpytorch.means import ConstantMean
 from torch import Tensor
 
+from moopt.errors import SelectionError
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.outcomes import Outcomes
@@ -35,8 +36,25 @@ def botorch_model(outcomes: Outcomes) -> Model:
 
 
 def botorch_process(process: GaussianProcess) -> SingleTaskGP:
-    """Return a Gaussian process as a BoTorch model of points."""
+    """Return a Gaussian process as a BoTorch model of points, in the measured unit."""
+    model = standardized_process(process)
+    plain = process.transform.is_identity
+    model.outcome_transform = _standardize(process) if plain else _Measured(process)
+    return model
+
+
+def standardized_process(process: GaussianProcess) -> SingleTaskGP:
+    """Return a Gaussian process as a BoTorch model of points, in its own units.
+
+    Raises:
+        SelectionError: The process has learned from gradients.
+    """
     likelihood = process.likelihood
+    if bool(likelihood.of_derivatives.any()):
+        raise SelectionError(
+            "BoTorch's models take no gradients; choose boxes, directions, evaluated_ei or "
+            "knowledge_gradient, or learn from values only"
+        )
     mean = ConstantMean()
     mean.constant = process.constant
     model = SingleTaskGP(
@@ -47,8 +65,6 @@ def botorch_process(process: GaussianProcess) -> SingleTaskGP:
         mean_module=mean,
         outcome_transform=None,
     )
-    plain = process.transform.is_identity
-    model.outcome_transform = _standardize(process) if plain else _Measured(process)
     model.requires_grad_(requires_grad=False)
     return model.eval()
 

@@ -47,7 +47,7 @@ class GaussianProcess:
             numpy.linalg.LinAlgError: The covariance is not positive definite in floating point.
         """
         factor = likelihood.factor(theta)
-        residual = likelihood.observations.values - theta[-1]
+        residual = likelihood.residual(theta)
         alpha = torch.cholesky_solve(residual[:, None], factor)[:, 0]
         return cls(features, likelihood, transform, theta, factor, alpha)
 

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from moopt.surrogates.fitting import fit
 from moopt.surrogates.gaussian_process import GaussianProcess
-from moopt.surrogates.selection import Measured, held_choice, kernels_for
+from moopt.surrogates.selection import Measured, held_choice
+from moopt.surrogates.suitable_kernels import kernels_for
 
 CHOSEN_FROM = 120
 """Measurements, early and late ones alike, from which kernel and transform are chosen."""

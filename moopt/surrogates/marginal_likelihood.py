@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from moopt.surrogates.kernels import Kernel, log_normal
@@ -13,7 +13,7 @@ from moopt.surrogates.observations import Observations
 
 LEARNED_NOISE = (-4.0, 1.0)
 SEED_NOISE = (-6.0, 1.0)
-OWN_SHARE = (-0.5, 1.0)
+OWN_SHARE = (0.0, 0.5)
 """Log-normal priors: of a learned variance, of one on top of a known one, and of the share of a
 known variance that each measurement has for itself."""
 
@@ -44,6 +44,17 @@ class Likelihood:
     exact: bool
     """Measurements with known noise have no other."""
 
+    derivatives: Bool[Tensor, " n"] | None = None
+    """Which observations are directional derivatives: the mean says nothing of them, and their
+    noise is known. None: all are values."""
+
+    @property
+    def of_derivatives(self) -> Bool[Tensor, " n"]:
+        """Which observations are directional derivatives."""
+        if self.derivatives is None:
+            return torch.zeros(len(self.features), dtype=torch.bool)
+        return self.derivatives
+
     @property
     def start(self) -> Float[Tensor, " p"]:
         """Return where fitting starts."""
@@ -60,7 +71,19 @@ class Likelihood:
         learned, seed, share = theta[-4:-1].exp()
         known = self.observations.variances
         effective = known if self.exact else share * known + seed / self.observations.repeats
+        if self.derivatives is not None:
+            effective = torch.where(self.derivatives, known, effective)
         return torch.where(known.isnan(), learned / self.observations.repeats, effective)
+
+    def usual_noise(self, theta: Float[Tensor, " p"]) -> Float[Tensor, ""]:
+        """Return the noise variance of one more value."""
+        return self.noise(theta)[~self.of_derivatives].median()
+
+    def residual(self, theta: Float[Tensor, " p"]) -> Float[Tensor, " n"]:
+        """Return observations without the mean."""
+        if self.derivatives is None:
+            return self.observations.values - theta[-1]
+        return self.observations.values - theta[-1] * ~self.derivatives
 
     def kernel_part(self, theta: Float[Tensor, " p"]) -> Float[Tensor, " k"]:
         """Return the hyperparameters of the kernel."""
@@ -90,7 +113,7 @@ class Likelihood:
         gram = self.kernel.gram(self.features, self.features, self.kernel_part(theta))
         noise = self.noise(theta)
         factor = _cholesky(gram.matrix + (noise + JITTER).diag())
-        residual = data.values - theta[-1]
+        residual = self.residual(theta)
         alpha = torch.cholesky_solve(residual[:, None], factor)[:, 0]
         value = -0.5 * residual @ alpha - factor.diagonal().log().sum()
         value = value - 0.5 * count * math.log(2.0 * math.pi)
@@ -107,7 +130,7 @@ class Likelihood:
             more, slope = log_normal(theta[index - 4], location, variance)
             value = value + more
             by_tail[index] += slope
-        by_tail[3] = alpha.sum()
+        by_tail[3] = alpha[~self.of_derivatives].sum()
         return float(value), torch.cat([gram.by_theta(weights) + by_kernel, by_tail])
 
     def _by_tail(
@@ -119,9 +142,10 @@ class Likelihood:
         gradient = theta.new_zeros(4)
         gradient[0] = (weights * noise)[learned].sum()
         if not self.exact:
+            told = ~learned & ~self.of_derivatives
             own = weights / self.observations.repeats
-            gradient[1] = own[~learned].sum() * theta[-3].exp()
-            gradient[2] = (weights * known)[~learned].sum() * theta[-2].exp()
+            gradient[1] = own[told].sum() * theta[-3].exp()
+            gradient[2] = (weights * known)[told].sum() * theta[-2].exp()
         return gradient
 
 

@@ -1,6 +1,7 @@
 """All outcomes of a study, each with the data that it has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,14 +15,13 @@ from moopt.errors import SelectionError, SurrogateError
 from moopt.surrogates.features import Features
 from moopt.surrogates.formula import Formula
 from moopt.surrogates.gaussian_process import GaussianProcess
-from moopt.surrogates.guides import SourceModel, SourceModels, guided_process
+from moopt.surrogates.guides import SourceModels, guided_process
 from moopt.surrogates.local_process import local_process
 from moopt.surrogates.selection import (
-    ANYWHERE,
     Measured,
-    kernels_for,
     learned_process,
 )
+from moopt.surrogates.suitable_kernels import ANYWHERE, kernels_for
 
 LIKELY = 0.8
 """A candidate is worth trying where more than so large a share of its like succeeded."""
@@ -80,8 +80,9 @@ def learn_outcomes(
         data: What was measured.
         kernel: The kernel of all outcomes, by name. None: chosen for each.
         repeats: How many repeats each measurement is worth where its error is learned. None: one.
-        near: Trials from which processes are learned; kernels are chosen from all. None: all.
-        sources: What earlier studies say of the outcomes, where all trials count. None: nothing.
+        near: From which trials processes are conditioned and fitted; every outcome was measured in
+            one of them. Kernels are still chosen from all. None: all.
+        sources: What earlier studies say of the outcomes. None: nothing.
         seed: Of the draws by which sources are compared.
 
     Raises:
@@ -101,24 +102,33 @@ def learn_outcomes(
         if name in formulas:
             surrogates.append(Formula.of(encoding, formulas[name], data.points))
             continue
-        rows = data.measured(column)
-        if not rows.any():
-            raise SurrogateError(f"{name!r} was not measured in any of the trials")
-        measured = Measured(
-            features,
-            data.points[rows],
-            data.outcomes[rows, column],
-            data.standard_errors[rows, column],
-            repeats=None if repeats is None else repeats[rows],
-        )
-        part = None if near is None else near[rows]
+        measured = _measurements(features, data, column, repeats)
+        part = None if near is None else near[data.measured(column)]
         known = () if sources is None else sources.get(name, ())
-        surrogates.append(_learned(name, measured, kernel, part, known=known, seed=seed + column))
+        with _told_of(name, measured):
+            own = _learned(measured, kernel, part)
+            surrogates.append(guided_process(own, measured, known, seed + column) if known else own)
     if len(data.crashed):
         surrogates.append(_success(features, data, near))
         limit = Limit(outcome=len(data.names), sign=-1.0, bound=-LIKELY, weight=CAUTION)
         data = replace(data, limits=(*data.limits, limit))
     return Outcomes(tuple(surrogates), data)
+
+
+def _measurements(
+    features: Features, data: TrainingData, column: int, repeats: Float[Tensor, " n"] | None
+) -> Measured:
+    rows = data.measured(column)
+    if not rows.any():
+        name = data.names[column]
+        raise SurrogateError(f"{name!r} was not measured in any of the trials; nothing to learn")
+    return Measured(
+        features,
+        data.points[rows],
+        data.outcomes[rows, column],
+        data.standard_errors[rows, column],
+        repeats=None if repeats is None else repeats[rows],
+    )
 
 
 def _success(
@@ -129,23 +139,24 @@ def _success(
     unknown = torch.full_like(values, torch.nan)
     if near is not None:
         near = torch.cat([near, torch.ones(len(data.crashed), dtype=torch.bool)])
-    return _learned("success", Measured(features, points, values, unknown), ANYWHERE, near)
+    measured = Measured(features, points, values, unknown)
+    with _told_of("success", measured):
+        return _learned(measured, ANYWHERE, near)
 
 
 def _learned(
-    name: str,
-    measured: Measured,
-    kernel: str | None,
-    near: Bool[Tensor, " n"] | None,
-    *,
-    known: Sequence[SourceModel] = (),
-    seed: int = 0,
+    measured: Measured, kernel: str | None, near: Bool[Tensor, " n"] | None
 ) -> GaussianProcess:
+    if near is not None:
+        return local_process(measured, near, kernel)
+    return learned_process(measured, kernel)
+
+
+@contextmanager
+def _told_of(name: str, measured: Measured) -> Iterator[None]:
+    """Say of which measurements it is that a Gaussian process cannot be made."""
     try:
-        if near is not None:
-            return local_process(measured, near, kernel)
-        own = learned_process(measured, kernel)
-        return guided_process(own, measured, known, seed) if known else own
+        yield
     except np.linalg.LinAlgError as error:
         values = measured.values
         raise SurrogateError(

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from moopt.surrogates.derivative_kernels import value_rows
 from moopt.surrogates.gaussian_process import GaussianProcess, safe_factor
 from moopt.surrogates.kernels import Gram
 
@@ -74,7 +75,8 @@ def paths_through(
     seen = process.likelihood.observations.points
     elsewhere = ~(seen[:, None, :] == rows[None]).all(dim=2).any(dim=1)
     fresh = process.features.of_points(rows)
-    features = torch.cat([process.likelihood.features[elsewhere], fresh])
+    known = process.likelihood.features[elsewhere]
+    features = torch.cat([known, value_rows(fresh, known.shape[1])])
     noise = torch.cat(
         [process.likelihood.noise(process.theta)[elsewhere], fresh.new_full((len(rows),), KNOWN)]
     )
@@ -82,8 +84,8 @@ def paths_through(
     factor = safe_factor(covariance + noise.diag())
     identity = torch.eye(len(features)).to(factor)
     whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
-    measured = process.likelihood.observations.values[elsewhere].expand(len(drawn), -1)
-    values = torch.cat([measured, drawn[:, first]], dim=1) - process.constant
+    measured = process.likelihood.residual(process.theta)[elsewhere].expand(len(drawn), -1)
+    values = torch.cat([measured, drawn[:, first] - process.constant], dim=1)
     weights = whitening.mT @ (whitening @ values.mT)
     return GaussianPaths(process, features, weights, whitening)
 

@@ -11,18 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moopt.surrogates.choice_kernels import Choices
 from moopt.surrogates.features import Features
 from moopt.surrogates.fitting import fit
 from moopt.surrogates.gaussian_process import GaussianProcess
-from moopt.surrogates.kernels import Kernel, Stationary
+from moopt.surrogates.kernels import Kernel
 from moopt.surrogates.marginal_likelihood import Likelihood, leave_one_out
 from moopt.surrogates.observations import fenced, observe
 from moopt.surrogates.outcome_transforms import IDENTITY, OutcomeTransform, fitting_transforms
-from moopt.surrogates.quadratic import Quadratic
-from moopt.surrogates.shared_choices import Shared
-from moopt.surrogates.sparse_axes import SparseAxes
-from moopt.surrogates.warped_kernels import WARPED, Warped, warped_versions
+from moopt.surrogates.suitable_kernels import ANYWHERE, kernels_for
+from moopt.surrogates.warped_kernels import WARPED, Warped
 
 FIRST_CHOICE = 8
 """With fewer measurements there is no choice."""
@@ -46,17 +43,7 @@ RESOLUTION = 0.02
 """Error of a prediction that hardly changes a front, as a share of the spread of an outcome: what
 is predicted better than that earns nothing more."""
 
-ANYWHERE = "matern"
-"""The kernel that every space has and that expects least."""
-
 ENOUGH_TO_TRANSFORM = 16
-
-FEW_GROUPS, MANY_GROUPS = 3, 30
-"""Groups from which a quadratic surface comes first, and up to which it and warped inputs are
-considered."""
-
-MANY_AXES = 15
-"""Groups from which it is likely that few of them matter."""
 
 REMEMBERED = 512
 
@@ -68,32 +55,6 @@ class Choice:
     kernel: str
     transform: OutcomeTransform
     theta: Float[Tensor, " p"]
-
-
-def kernels_for(features: Features) -> dict[str, Kernel]:
-    """Return the kernels that suit a space, the usual one first, those on warped inputs last."""
-    kernels = _dense_kernels(features)
-    columns = features.numbers if features.plain and features.group_count <= MANY_GROUPS else ()
-    warped = warped_versions(kernels, columns)
-    if features.group_count >= MANY_AXES:
-        kernels["sparse"] = SparseAxes.of(features.groups)
-    return kernels | warped
-
-
-def _dense_kernels(features: Features) -> dict[str, Kernel]:
-    rough, smooth = (Stationary(features.groups, rough=each) for each in (True, False))
-    if not features.categorical:
-        kernels: dict[str, Kernel] = {"rbf": smooth, "matern": rough}
-        surface = {"quadratic": Quadratic(smooth)}
-        if not features.plain or features.group_count > MANY_GROUPS:
-            return kernels
-        return surface | kernels if features.group_count >= FEW_GROUPS else kernels | surface
-    if features.group_count == 1:
-        return {"matern": rough}
-    choices: dict[str, Kernel] = {"choices": Choices.of(features.groups, features.categorical)}
-    if features.alike:
-        choices["shared"] = Shared.of(features.groups, features.categorical, features.alike)
-    return choices | {"matern": rough}
 
 
 @dataclass(frozen=True, slots=True)

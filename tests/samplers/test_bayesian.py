@@ -222,6 +222,57 @@ def test_trials_that_are_running_are_not_proposed_again() -> None:
     assert max(abs(float(str(first[name])) - float(str(second[name]))) for name in "xy") > 0.05
 
 
+FOLDED = Study(
+    "folded",
+    parameters=[Continuous("x", 0, 1), Categorical("fold", ["p", "q", "r"])],
+    objectives=[Objective("a", Maximize, reference=-2.0)],
+)
+
+
+def test_with_a_context_candidates_and_what_they_are_measured_in_are_chosen_together() -> None:
+    trials = completed(9, FOLDED)
+    sampler = BayesianSampler(context="fold", surrogate="matern", weights={"p": 1.0, "q": 1.0})
+
+    candidates = sampler.propose(FOLDED, trials, 3, seed=0)
+
+    proposed = [dict(each.parameters) for each in candidates]
+    assert {each["fold"] for each in proposed} <= {"p", "q"}
+    assert len({tuple(each.values()) for each in proposed}) == 3
+    # Without a fold that is best at pi / 8.
+    assert abs(float(str(proposed[0]["x"])) - math.pi / 8) < 0.3
+    assert candidates == sampler.propose(FOLDED, trials, 3, seed=0)
+
+
+def test_contexts_in_a_small_discrete_space_are_tried_one_by_one() -> None:
+    study = replace(
+        FOLDED, parameters=[Categorical("kind", ["p", "q"]), Categorical("fold", ["a", "b"])]
+    )
+    optimizer = Optimizer(study, BayesianSampler(context="fold", initial_trials=3), seed=0)
+
+    asked = []
+    for number in range(4):
+        (trial,) = optimizer.ask()
+        asked.append(tuple(trial.parameters.values()))
+        optimizer.tell(trial.number, {"a": float(number)})
+
+    assert len(set(asked)) == 4
+
+
+@pytest.mark.parametrize(
+    ("sampler", "message"),
+    [
+        (BayesianSampler(context="seed"), "'seed' is no parameter of study 'folded'"),
+        (BayesianSampler(weights={"p": 1.0}), "need a context; name the parameter"),
+        (BayesianSampler(context="fold", acquisition="boxes"), "'boxes' knows no contexts; choose"),
+    ],
+)
+def test_contexts_that_cannot_be_are_refused_before_anything_is_measured(
+    sampler: BayesianSampler, message: str
+) -> None:
+    with pytest.raises(SelectionError, match=message):
+        sampler.propose(FOLDED, [], 1, seed=0)
+
+
 def gathered(size: int, sampler: BayesianSampler) -> list[Parameters]:
     """Return what is proposed at once after a few trials near the front of two parabolas."""
     study = Study(

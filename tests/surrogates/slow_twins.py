@@ -30,7 +30,8 @@ def dense_log_posterior(
     likelihood = MultivariateNormal(theta[-1].expand(len(values)), matrix + noise.diag())
     priors = zip((LEARNED_NOISE, SEED_NOISE, OWN_SHARE), theta[-4:-1].exp(), strict=True)
     tail = sum(
-        LogNormal(location, variance**0.5).log_prob(value) for (location, variance), value in priors
+        LogNormal(value.new_tensor(location), value.new_tensor(variance).sqrt()).log_prob(value)
+        for (location, variance), value in priors
     )
     return float(likelihood.log_prob(values) + kernel.log_prior(theta[:-4])[0] + tail)
 

@@ -12,11 +12,10 @@ from moopt.surrogates.features import Features
 from moopt.surrogates.gaussian_process import GaussianProcess
 from moopt.surrogates.selection import (
     _CHOICES,
-    ANYWHERE,
     Measured,
-    kernels_for,
     learned_process,
 )
+from moopt.surrogates.suitable_kernels import ANYWHERE, kernels_for
 from tests.surrogates.made_kernels import normal, uniform
 from tests.surrogates.made_processes import UNKNOWN, measured_in
 from tests.surrogates.made_spaces import MIXED, encoding_of, numbers

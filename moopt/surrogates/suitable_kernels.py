@@ -1,0 +1,45 @@
+"""Which kernels suit a space?"""
+
+from moopt.surrogates.choice_kernels import Choices
+from moopt.surrogates.features import Features
+from moopt.surrogates.kernels import Kernel, Stationary
+from moopt.surrogates.quadratic import Quadratic
+from moopt.surrogates.shared_choices import Shared
+from moopt.surrogates.sparse_axes import SparseAxes
+from moopt.surrogates.warped_kernels import warped_versions
+
+ANYWHERE = "matern"
+"""The kernel that every space has and that expects least."""
+
+FEW_GROUPS, MANY_GROUPS = 3, 30
+"""Groups from which a quadratic surface comes first, and up to which it and warped inputs are
+considered."""
+
+MANY_AXES = 15
+"""Groups from which it is likely that few of them matter."""
+
+
+def kernels_for(features: Features) -> dict[str, Kernel]:
+    """Return the kernels that suit a space, the usual one first, those on warped inputs last."""
+    kernels = _dense_kernels(features)
+    columns = features.numbers if features.plain and features.group_count <= MANY_GROUPS else ()
+    warped = warped_versions(kernels, columns)
+    if features.group_count >= MANY_AXES:
+        kernels["sparse"] = SparseAxes.of(features.groups)
+    return kernels | warped
+
+
+def _dense_kernels(features: Features) -> dict[str, Kernel]:
+    rough, smooth = (Stationary(features.groups, rough=each) for each in (True, False))
+    if not features.categorical:
+        kernels: dict[str, Kernel] = {"rbf": smooth, "matern": rough}
+        surface = {"quadratic": Quadratic(smooth)}
+        if not features.plain or features.group_count > MANY_GROUPS:
+            return kernels
+        return surface | kernels if features.group_count >= FEW_GROUPS else kernels | surface
+    if features.group_count == 1:
+        return {"matern": rough}
+    choices: dict[str, Kernel] = {"choices": Choices.of(features.groups, features.categorical)}
+    if features.alike:
+        choices["shared"] = Shared.of(features.groups, features.categorical, features.alike)
+    return choices | {"matern": rough}
