@@ -51,7 +51,7 @@ def test_a_run_that_goes_on_proposes_what_one_without_a_break_does(
     source = store.source("earlier")
     whole = replace(STUDY, name="whole")
     search = partial(
-        optimize, evaluate=evaluate, sampler=AutoSampler(budget=8), store=store, directory=tmp_path
+        optimize, evaluate=evaluate, sampler=AutoSampler(), store=store, directory=tmp_path
     )
     search(whole, trials=8, transfer_from=[source])
 
