@@ -9,6 +9,7 @@ import pytest
 
 from moopt.errors import SelectionError, StudyError
 from moopt.loop import optimize
+from moopt.samplers.auto import AutoSampler
 from moopt.store.store import Store
 from moopt.study.evaluation import Context
 from moopt.study.objectives import Maximize, Minimize, Objective
@@ -49,7 +50,9 @@ def test_a_run_that_goes_on_proposes_what_one_without_a_break_does(
 ) -> None:
     source = store.source("earlier")
     whole = replace(STUDY, name="whole")
-    search = partial(optimize, evaluate=evaluate, store=store, directory=tmp_path)
+    search = partial(
+        optimize, evaluate=evaluate, sampler=AutoSampler(), store=store, directory=tmp_path
+    )
     search(whole, trials=8, transfer_from=[source])
 
     search(STUDY, trials=6, transfer_from=["earlier"])

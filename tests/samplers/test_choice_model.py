@@ -16,7 +16,8 @@ def drawn_rows(count: int, width: int, seed: int) -> Rows:
 
 def effects(rows: Rows) -> Float[np.ndarray, " n"]:
     """Return values of which one parameter and one pair decide."""
-    return 1.0 * (rows[:, 0] == 1) + 1.5 * ((rows[:, 1] == 2) & (rows[:, 2] == 0))
+    values: Float[np.ndarray, " n"] = np.where(rows[:, 0] == 1, 1.0, 0.0)
+    return np.asarray(values + 1.5 * ((rows[:, 1] == 2) & (rows[:, 2] == 0)))
 
 
 @pytest.fixture(scope="module")
