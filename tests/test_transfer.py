@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from moopt.errors import SelectionError, StudyError
 from moopt.loop import optimize
+from moopt.samplers.auto import AutoSampler
 from moopt.store.store import Store
 from moopt.study.evaluation import Context
 from moopt.study.objectives import Maximize, Minimize, Objective
@@ -48,12 +50,15 @@ def test_a_run_that_goes_on_proposes_what_one_without_a_break_does(
 ) -> None:
     source = store.source("earlier")
     whole = replace(STUDY, name="whole")
-    optimize(whole, evaluate, trials=8, store=store, transfer_from=[source], directory=tmp_path)
+    search = partial(
+        optimize, evaluate=evaluate, sampler=AutoSampler(budget=8), store=store, directory=tmp_path
+    )
+    search(whole, trials=8, transfer_from=[source])
 
-    optimize(STUDY, evaluate, trials=6, store=store, transfer_from=["earlier"], directory=tmp_path)
+    search(STUDY, trials=6, transfer_from=["earlier"])
     # What the earlier study finds meanwhile changes nothing.
     optimize(EARLIER, evaluate, trials=9, sampler="sobol", store=store, directory=tmp_path)
-    optimize(STUDY, evaluate, trials=8, store=store, directory=tmp_path)
+    search(STUDY, trials=8)
 
     at_once, with_break = store.trials("whole"), store.trials("now")
     assert [each.parameters for each in with_break] == [each.parameters for each in at_once]

@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "Search: propose, train or merge, measure, until the trials are done.",
     "status": "Show how far a study is: trials by state, hypervolume, failures.",
     "front": "Show the front: the trials that no other trial beats.",
+    "archive": "Show the best trial of every kind.",
     "pick": "Choose one trial of the front.",
     "export": "Write the model of one trial to a folder, with a model card.",
     "export-ax": "Write the study and its trials for Ax, as a JSON file.",

@@ -135,8 +135,9 @@ SamplerOption = Annotated[
     typer.Option(
         "--sampler",
         metavar="NAME",
-        help="Who proposes: auto, bayesian, sobol, random, nsga2, nsga3, tpe or optuna:CLASS; in "
-        "studies with a fidelity also multi_fidelity, asha or racing.",
+        help="Who proposes: auto, bayesian, gap_filling, preference_batch, sobol, random, nsga2, "
+        "nsga3, map_elites, map_elites:FEATURES, tpe or optuna:CLASS; in studies with a fidelity "
+        "also multi_fidelity, asha or racing, in studies of choices also pareto_classifier.",
     ),
 ]
 

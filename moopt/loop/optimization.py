@@ -78,7 +78,7 @@ def optimize(
     Raises:
         EvaluationError: The first trials of this run all failed by mistakes of the evaluator.
         StudyError: The store has another study of this name, or one to learn from does not match.
-        SelectionError: There is no such sampler, it cannot learn from others, or nothing ends.
+        SelectionError: No such sampler, or it learns from none; no end, or no percentage above 0.
     """
     limits = limits_of(study, Limits(trials, budget), time_limit, stopping_rule)
     watch = None if stop_when_stagnant is None else StagnationWatch(stop_when_stagnant)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from moopt.encoding.columns import column_count
 from moopt.errors import SelectionError
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
@@ -24,11 +23,8 @@ class AutoSampler:
     initial_trials: int | None = None
     """Trials before the first model. None: as many as `BayesianSampler` takes."""
 
-    whole: int = 500
+    whole: int = 1_000
     """Most measured trials for models of the whole space: their time grows with the cube."""
-
-    columns: int = 40
-    """Most columns of the encoding for models of the whole space."""
 
     learnable: int = 10_000
     """Most measured trials for any model; from more on a search evolves."""
@@ -56,7 +52,7 @@ class AutoSampler:
         }
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
-        sampler, wish = self._learner(study, measured, initial), ""
+        sampler, wish = self._learner(measured, initial), ""
         if measured > self.learnable:
             try:
                 sampler = pymoo_sampler("nsga2")
@@ -76,9 +72,8 @@ class AutoSampler:
             for each in sampler.propose(study, trials, count, seed)
         ]
 
-    def _learner(self, study: Study, measured: int, initial: int) -> Sampler:
-        width = sum(column_count(parameter) for parameter in study.parameters)
-        if measured > self.whole or width > self.columns:
+    def _learner(self, measured: int, initial: int) -> Sampler:
+        if measured > self.whole:
             return TrustRegionSampler(initial_trials=initial)
         return BayesianSampler(initial_trials=initial, sources=self.sources)
 

@@ -121,7 +121,7 @@ class BayesianSampler:
                 f"study {study.name!r} has one; leave it out for expected improvement"
             )
         encoding = SpaceEncoding.of(study)
-        contexts = self._contexts(encoding)
+        self._contexts(encoding)
         data = training_data(study, encoding, trials)
         step = len(trials)
         lessons = None
@@ -141,12 +141,9 @@ class BayesianSampler:
                 sources=None if lessons is None else lessons.models,
                 seed=seed + step,
             )
-            if count >= self.large_batch and self.acquisition is None and contexts is None:
-                points = _best_in_draws(encoding, outcomes, trials, count, seed + step)
-            else:
-                points = self._best_together(
-                    encoding, outcomes, contexts, trials, count=count, seed=seed + step
-                )
+            drawn = count >= self.large_batch and not self.acquisition and not self.context
+            choose = _best_in_draws if drawn else self.best_together
+            points = choose(encoding, outcomes, trials, count, seed + step)
         notes = {"surrogate": outcomes.description}
         return [
             Candidate(
@@ -186,17 +183,16 @@ class BayesianSampler:
         fewest = min(int(data.measured(column).sum()) for column in range(len(data.names)))
         return begun >= initial and fewest >= 3
 
-    def _best_together(
+    def best_together(
         self,
         encoding: SpaceEncoding,
         outcomes: Outcomes,
-        contexts: Contexts | None,
         trials: Sequence[Trial],
-        *,
         count: int,
         seed: int,
     ) -> list[Float[Tensor, " d"]]:
-        """Choose one point after the other, each with the ones before it pending."""
+        """Choose one untried point after the other, each with the ones before it pending."""
+        contexts = self._contexts(encoding)
         many = outcomes.data.objective_count >= MANY_OBJECTIVES
         usual = "directions" if many else "boxes"
         named = self.acquisition or (usual if contexts is None else "knowledge_gradient")

@@ -27,16 +27,13 @@ from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data
 from moopt.errors import SelectionError
 from moopt.samplers.history import key, tried_parameters
+from moopt.samplers.offspring import unlike, with_discrete_values
 from moopt.samplers.quasi_random import QuasiRandomSampler, fresh_candidates
-from moopt.study.parameters import Continuous
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 
 MATINGS = 8
 """Pairs of parents for each candidate: their children may have been tried before."""
-
-CLOSE = 1e-9
-"""Points of the cube nearer to each other than this are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ class EvolutionarySampler:
             # The normalization of NSGA-III divides by zero and turns off everybody's warnings.
             warnings.simplefilter("ignore")
             children = self._children(box, data, whole, MATINGS * count, random_state)
-        children = _unlike(box, children, encoding.encode_all(tried_parameters(trials)))
+        children = unlike(box, children, encoding.encode_all(tried_parameters(trials)))
         chosen = fresh_candidates(
             study, box, children, trials, count, sampler=self.algorithm, seed=seed + len(trials)
         )
@@ -114,7 +111,7 @@ class EvolutionarySampler:
         )
         children = SBX(eta=15, prob=0.9).do(problem, parents, random_state=random_state)
         children = PM(eta=20).do(problem, children, random_state=random_state)
-        return _discrete(box, np.asarray(children.get("X"), dtype=float), random_state)
+        return with_discrete_values(box, np.asarray(children.get("X"), dtype=float), random_state)
 
 
 def reference_directions(objectives: int, population: int) -> Float[np.ndarray, "r m"]:
@@ -160,33 +157,3 @@ def _winners(
     order = np.lexsort((chance, -room, rank, violation[:, 0]))
     place = np.argsort(order)
     return np.asarray(np.where(place[pairs[:, 0]] < place[pairs[:, 1]], *pairs.T)[:, None])
-
-
-def _discrete(
-    box: SearchBox, children: Float[np.ndarray, "c k"], random_state: np.random.Generator
-) -> Float[Tensor, "c k"]:
-    """Give every child discrete values, and some of them a neighbouring one.
-
-    Crossover may leave no choice or two of them, between which chance decides. The mutation of
-    columns is too small to reach another choice, so that discrete parameters need their own.
-    """
-    ties = random_state.random(children.shape) * (1e-6 * ~box.smooth().numpy())
-    rows = box.snap(torch.from_numpy(children + ties))
-    kinds = [type(block.parameter) for block in box.encoding.blocks]
-    share = 1 - kinds.count(Continuous) / len(kinds)
-    mutated = []
-    for row, chance in zip(rows, random_state.random(len(rows)), strict=True):
-        neighbours = box.neighbours(row)
-        if len(neighbours) and chance < share:
-            mutated.append(neighbours[int(random_state.integers(len(neighbours)))])
-        else:
-            mutated.append(row)
-    return torch.stack(mutated)
-
-
-def _unlike(
-    box: SearchBox, rows: Float[Tensor, "c k"], tried: Float[Tensor, "t d"]
-) -> Float[Tensor, "u k"]:
-    """Return the rows that were not tried, up to rounding."""
-    near = (torch.cdist(box.to_points(rows), tried) < CLOSE).any(dim=1)
-    return rows[~near]

@@ -25,7 +25,19 @@ def optuna_sampler(name: str) -> Sampler:
     return _loaded("moopt.samplers.from_optuna:OptunaSampler", "optuna", name)
 
 
-def _loaded(place: str, package: str, name: str) -> Sampler:
+def map_elites_sampler(features: str = "") -> Sampler:
+    """Return MAP-Elites over features such as `latency_ms,rank:4`; without any, those of a study.
+
+    Raises:
+        SelectionError: pyribs is not installed, or a feature cannot be read.
+    """
+    place = "moopt.samplers.from_pyribs:map_elites"
+    return _loaded(place, "ribs", features, sampler="map_elites", extra="illumination")
+
+
+def _loaded(
+    place: str, package: str, name: str, *, sampler: str | None = None, extra: str | None = None
+) -> Sampler:
     module, _, factory = place.partition(":")
     try:
         make: Callable[[str], Sampler] = getattr(importlib.import_module(module), factory)
@@ -33,7 +45,7 @@ def _loaded(place: str, package: str, name: str) -> Sampler:
         if error.name is None or error.name.partition(".")[0] != package:
             raise
         raise SelectionError(
-            f"the sampler {name!r} needs the package {package}, which is not installed; "
-            f"pip install 'moopt[{package}]'"
+            f"the sampler {sampler or name!r} needs the package {package}, which is not "
+            f"installed; pip install 'moopt[{extra or package}]'"
         ) from error
     return make(name)

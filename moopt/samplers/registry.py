@@ -8,8 +8,11 @@ from moopt.protocols import Sampler, StoppingRule
 from moopt.samplers.asha import AshaSampler
 from moopt.samplers.auto import AutoSampler
 from moopt.samplers.bayesian import BayesianSampler
+from moopt.samplers.gap_filling import GapFillingSampler
 from moopt.samplers.multi_fidelity import MultiFidelitySampler
-from moopt.samplers.optional import optuna_sampler, pymoo_sampler
+from moopt.samplers.optional import map_elites_sampler, optuna_sampler, pymoo_sampler
+from moopt.samplers.pareto_classifier import ParetoClassifierSampler
+from moopt.samplers.preference_batch import PreferenceBatchSampler
 from moopt.samplers.quasi_random import QuasiRandomSampler, RandomSampler
 from moopt.samplers.racing import RacingSampler
 from moopt.samplers.stopping import MoAshaStopping
@@ -26,6 +29,10 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "random": RandomSampler,
     "nsga2": partial(pymoo_sampler, "nsga2"),
     "nsga3": partial(pymoo_sampler, "nsga3"),
+    "gap_filling": GapFillingSampler,
+    "preference_batch": PreferenceBatchSampler,
+    "pareto_classifier": ParetoClassifierSampler,
+    "map_elites": map_elites_sampler,
     "tpe": partial(optuna_sampler, "tpe"),
 }
 
@@ -33,6 +40,9 @@ RULES: dict[str, Callable[[], StoppingRule]] = {"mo_asha": MoAshaStopping}
 
 OPTUNA = "optuna:"
 """What stands before the name of a class of `optuna.samplers`."""
+
+MAP_ELITES = "map_elites:"
+"""What stands before the features that make the kinds of trials."""
 
 
 def sampler_named(name: str) -> Sampler:
@@ -43,6 +53,8 @@ def sampler_named(name: str) -> Sampler:
     """
     if name.startswith(OPTUNA):
         return optuna_sampler(name.removeprefix(OPTUNA))
+    if name.startswith(MAP_ELITES):
+        return map_elites_sampler(name.removeprefix(MAP_ELITES))
     if name not in SAMPLERS:
         raise SelectionError(
             f"there is no sampler {name!r}; choose from {list(SAMPLERS)} or name a class of "

@@ -81,15 +81,19 @@ def test_runs_are_kept_and_shares_are_those_of_the_search_alone(
     last = by_arm["alone"]["hypervolumes"][-1]
     assert found.at_end == pytest.approx(by_arm["transfer"]["hypervolumes"][-1] / last)
     assert found.at_half == pytest.approx(by_arm["transfer"]["hypervolumes"][2] / last)
+    enough = [number for number in range(6) if by_arm["permuted"]["hypervolumes"][number] >= last]
+    assert found.needed_permuted == pytest.approx((enough[0] + 1) / 6 if enough else math.inf)
     assert Runs(file, 6, "random", Use.DEVELOPMENT).outcome("hpobench_kc1", 0) == found
     assert len(file.read_text().splitlines()) == len(lines)
 
 
 def test_the_summary_has_quartiles_by_suite_and_of_all() -> None:
     shares = [0.2, 0.4, 0.6, 0.8, math.inf]
-    outcomes = [Outcome("hpobench_kc1", n, each, 1.0, 1.0, 0.9) for n, each in enumerate(shares)]
+    outcomes = [
+        Outcome("hpobench_kc1", n, each, 1.0, 1.0, 0.9, 0.7) for n, each in enumerate(shares)
+    ]
 
-    lines = list(summary([*outcomes, Outcome("hpolib_naval", 0, 0.1, 1.0, 1.0, 1.0)]))
+    lines = list(summary([*outcomes, Outcome("hpolib_naval", 0, 0.1, 1.0, 1.0, 1.0, 0.7)]))
 
     assert [line.split()[0] for line in lines[1:]] == ["hpobench", "hpolib", "all"]
     assert "0.600 (0.400 to 0.800)" in lines[1]

@@ -1,11 +1,10 @@
 from collections.abc import Callable
-from dataclasses import replace
 
 from moopt.samplers.auto import AutoSampler
 from moopt.samplers.notes import told_by_sampler
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.study.objectives import Maximize, Minimize, Objective
-from moopt.study.parameters import Categorical, Continuous
+from moopt.study.parameters import Continuous
 from moopt.study.study import Study
 from moopt.study.trials import Failure, FailureKind, Measurement, Trial, TrialState
 
@@ -64,21 +63,6 @@ def test_from_many_trials_it_learns_in_regions() -> None:
     assert choice(AutoSampler(whole=20), measured(21)) == (
         "trust_region: 2 objectives, 1 parameter, 21 trials measured"
     )
-
-
-def test_with_many_columns_it_learns_in_regions() -> None:
-    wide = Study(
-        "wide",
-        parameters=[Categorical("kind", [f"choice{number}" for number in range(41)])],
-        objectives=STUDY.objectives,
-    )
-    trials = [
-        replace(trial, parameters={"kind": f"choice{trial.number}"}) for trial in measured(21)
-    ]
-
-    (candidate,) = AutoSampler(initial_trials=5).propose(wide, trials, 1, seed=0)
-
-    assert candidate.sampler == "trust_region"
 
 
 def test_from_very_many_trials_it_evolves() -> None:
