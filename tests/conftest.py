@@ -16,8 +16,10 @@ from moopt.benchmarks.postgres import PostgresServer
 from moopt.errors import MissingDependencyError, StoreError
 from tests.executors.ray_nodes import RayNodes, two_raylets
 
-# A job in the background starts with Ctrl-C ignored, and so would every program it starts.
+# A job in the background starts with Ctrl-C ignored, one under nohup with the end of its terminal,
+# and so would every program it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A machine that is busy with something else is no bug.
 settings.register_profile("moopt", deadline=None)

@@ -134,4 +134,7 @@ def test_the_server_ends_cleanly_when_it_is_told_to(tmp_path: Path, how: signal.
 
         server.send_signal(how)
 
-        assert server.wait(30) == 0
+        try:
+            assert server.wait(30) == 0
+        finally:
+            server.kill()
