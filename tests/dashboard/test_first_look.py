@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 from dash import html
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from moopt.benchmarks.made_trials import fill_store, tuning_study, tuning_trials
 from moopt.dashboard.axes import axes_of
@@ -112,8 +112,17 @@ def test_the_picture_gives_way_to_the_figure(browser: Browser, tmp_path: Path) -
     path = tmp_path / "seen.db"
     fill_store(path, tuning_study("seen"), tuning_trials(60))
     with served(path) as address, watched_page(browser) as (page, watch):
+        script: list[Route] = []
+
+        def hold(route: Route) -> None:
+            script.append(route)
+
+        page.route("**/*plotly*", hold)
         page.goto(f"{address}/study/seen")
         expect(page.locator(".first-look img")).to_be_visible()
+        assert script
+        for held in script:
+            held.continue_()
         page.wait_for_selector("#panel-front .scatterlayer .trace")
         expect(page.locator(".first-look")).to_be_hidden()
     assert watch.said == []
