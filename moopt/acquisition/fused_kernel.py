@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ NAME = "logei_fused_ext"
 """The module that BoTorch imports first; it compiles one of its own where there is none."""
 
 
+@cache
 def prepare_fused_kernel() -> None:
     """Compile BoTorch's kernel once per machine and have it found by BoTorch in this process.
 
@@ -23,8 +25,6 @@ def prepare_fused_kernel() -> None:
     whether anybody compiles: it ends with its process. Without a compiler nothing happens, and
     BoTorch falls back to a slower path with the same values.
     """
-    if NAME in sys.modules:
-        return
     root = os.environ.get("TORCH_EXTENSIONS_DIR") or cpp_extension.get_default_build_root()
     versions = f"{sys.implementation.cache_tag}_{torch.__version__}_{version('botorch')}"
     folder = Path(root) / f"moopt_{versions}"

@@ -7,7 +7,6 @@ the expected utility of the front, as `moopt.front.indicators` has it, in units 
 reached, and the seconds of the CPU for each proposal.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from statistics import fmean
 import numpy as np
 import torch
 from jaxtyping import Float
-from rich.console import Console
 from torch import Tensor
 
 from moopt.benchmarks.one_thread import one_thread
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.problems import problem_named
+from moopt.benchmarks.small_races import print_row, race_parser
 from moopt.encoding.space import SpaceEncoding
 from moopt.front.indicators import expected_utility
 from moopt.front.reference_point import reference_point
@@ -34,8 +33,6 @@ from moopt.study.trials import Failure, evaluation_seed
 
 PROBLEMS = ("zdt1", "vehicle_safety", "draw_matern_2_2_0", "draw_rbf_4_2_0")
 SAMPLERS = ("preference_batch", "bayesian", "qlognparego")
-
-OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +100,11 @@ def _true_values(problem: Problem, run: BatchRun) -> Float[np.ndarray, "n m"]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, run the searches and print what their batches led to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", default=",".join(PROBLEMS), help="comma between")
-    parser.add_argument("--samplers", default=",".join(SAMPLERS), help="comma between")
-    parser.add_argument("--seeds", type=int, default=2, help="how many, counted from 0")
-    parser.add_argument("--trials", type=int, default=48, help="of each run")
+    parser = race_parser(__doc__, PROBLEMS, SAMPLERS, seeds=2, trials=48)
     parser.add_argument("--size", type=int, default=8, help="of a batch")
     chosen = parser.parse_args(arguments)
     samplers = chosen.samplers.split(",")
-    _print_row(("problem", "sampler", "hypervolume", "utility", "spread", "seconds"))
+    print_row(("problem", "sampler", "hypervolume", "utility", "spread", "seconds"))
     for name in chosen.problems.split(","):
         problem = problem_named(name)
         runs = [
@@ -122,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         worth = utilities(problem, runs)
         for place, sampler in enumerate(samplers):
             ours = runs[place :: len(samplers)]
-            _print_row(
+            print_row(
                 (
                     name,
                     sampler,
@@ -132,10 +125,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     f"{fmean(run.seconds for run in ours):.2f}",
                 )
             )
-
-
-def _print_row(cells: Sequence[str]) -> None:
-    OUT.print("".join(f"{cell:<20}" for cell in cells).rstrip())
 
 
 if __name__ == "__main__":

@@ -6,18 +6,17 @@ are shares of the range of all fronts together, whose ends count as neighbours: 
 not reach them has a gap there.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
 
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.problems import problem_named
 from moopt.benchmarks.runs import Run, search_run
+from moopt.benchmarks.small_races import print_row, race_parser
 from moopt.front.dominance import is_nondominated
 from moopt.front.indicators import sparsity
 from moopt.front.reference_point import reference_point
@@ -25,8 +24,6 @@ from moopt.study.trials import Failure
 
 PROBLEMS = ("zdt1", "dtlz2", "vehicle_safety", "draw_matern_2_2_0", "draw_rbf_4_2_0")
 SAMPLERS = ("gap_filling", "bayesian")
-
-OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +68,11 @@ def spreads(problem: Problem, runs: Sequence[Run]) -> list[Spread]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, run the searches and print what their fronts are like."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", default=",".join(PROBLEMS), help="comma between")
-    parser.add_argument("--samplers", default=",".join(SAMPLERS), help="comma between")
-    parser.add_argument("--seeds", type=int, default=3, help="how many, counted from 0")
-    parser.add_argument("--trials", type=int, default=40, help="of each run")
+    parser = race_parser(__doc__, PROBLEMS, SAMPLERS, seeds=3, trials=40)
     chosen = parser.parse_args(arguments)
     samplers = chosen.samplers.split(",")
     columns = ("problem", "sampler", "hypervolume", "on the front", "widest gap", "sparsity")
-    _print_row(columns)
+    print_row(columns)
     for name in chosen.problems.split(","):
         problem = problem_named(name)
         runs = [
@@ -90,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = spreads(problem, runs)
         for place, sampler in enumerate(samplers):
             ours = found[place :: len(samplers)]
-            _print_row(
+            print_row(
                 (
                     name,
                     sampler,
@@ -100,10 +93,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     f"{fmean(each.sparsity for each in ours):.4f}",
                 )
             )
-
-
-def _print_row(cells: Sequence[str]) -> None:
-    OUT.print("".join(f"{cell:<20}" for cell in cells).rstrip())
 
 
 if __name__ == "__main__":

@@ -7,16 +7,14 @@ share of those that any run found. The QD-score is the sum over kinds of the bes
 from 0, the worst of all runs, to 1, over the same number; what was not found counts 0.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from rich.console import Console
-
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.problems import problem_named
 from moopt.benchmarks.runs import Run, search_run
+from moopt.benchmarks.small_races import print_row, race_parser
 from moopt.front.archive import Cell, archive_of
 from moopt.front.features import Feature
 from moopt.front.named_numbers import objective_names
@@ -27,8 +25,6 @@ PROBLEMS = ("zdt1", "vehicle_safety", "draw_matern_2_2_0", "draw_rbf_4_2_0")
 SAMPLERS = ("map_elites", "bayesian", "nsga2", "random")
 CELLS = 5
 """Ranges of each parameter; an objective has twice as many."""
-
-OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +73,10 @@ def _trial(problem: Problem, place: int, run: Run) -> list[Trial]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, run the searches and print what they found of each kind."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", default=",".join(PROBLEMS), help="comma between")
-    parser.add_argument("--samplers", default=",".join(SAMPLERS), help="comma between")
-    parser.add_argument("--seeds", type=int, default=2, help="how many, counted from 0")
-    parser.add_argument("--trials", type=int, default=60, help="of each run")
+    parser = race_parser(__doc__, PROBLEMS, SAMPLERS, seeds=2, trials=60)
     chosen = parser.parse_args(arguments)
     samplers = chosen.samplers.split(",")
-    _print_row(("problem", "kinds by", "sampler", "coverage", "QD-score", "hypervolume"))
+    print_row(("problem", "kinds by", "sampler", "coverage", "QD-score", "hypervolume"))
     for name in chosen.problems.split(","):
         problem = problem_named(name)
         known: dict[tuple[str, int], Run] = {}
@@ -100,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for place, sampler in enumerate(samplers):
                 ours = found[place :: len(samplers)]
                 volumes = [run.hypervolumes[-1] for run in runs[place :: len(samplers)]]
-                _print_row(
+                print_row(
                     (
                         name,
                         kind,
@@ -110,10 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         f"{fmean(volumes):.5g}",
                     )
                 )
-
-
-def _print_row(cells: Sequence[str]) -> None:
-    OUT.print("".join(f"{cell:<20}" for cell in cells).rstrip())
 
 
 if __name__ == "__main__":

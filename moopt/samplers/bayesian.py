@@ -11,7 +11,7 @@ from torch import Tensor
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
 from moopt.acquisition.joint_entropy import joint_entropy
 from moopt.acquisition.lookahead import best_evaluated, evaluated_improvement, knowledge_gradient
-from moopt.acquisition.maximize import Acquisition, best_untried, maximize
+from moopt.acquisition.maximize import Acquisition
 from moopt.acquisition.monte_carlo import monte_carlo_hypervolume, random_scalarization
 from moopt.acquisition.pools import is_near, pool_around_leaders
 from moopt.acquisition.scalarized import random_directions
@@ -23,6 +23,7 @@ from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, front_points, training_data
 from moopt.errors import SelectionError
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
+from moopt.samplers.inner_search import InnerSearch
 from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
 from moopt.samplers.sources import learned_lessons
 from moopt.samplers.starting_points import announced
@@ -201,17 +202,12 @@ class BayesianSampler:
         if contexts is not None:
             build = partial(OVER_CONTEXTS[named], contexts=contexts)
             front = best_evaluated(outcomes, contexts)
-        box = SearchBox(encoding)
         tried = encoding.encode_all(tried_parameters(trials))
-        whole = all_parameters(encoding.study, ENUMERABLE)
-        known_points = None if whole is None else encoding.encode_all(whole)
+        search = InnerSearch.of(encoding)
         chosen: list[Tensor] = []
         for position in range(count):
             acquisition = build(outcomes, seed + position)
-            if known_points is None:
-                point = maximize(acquisition, box, front=front, tried=tried, seed=seed + position)
-            else:
-                point = best_untried(acquisition, known_points, tried)
+            point = search.best(acquisition, front=front, tried=tried, seed=seed + position)
             if point is None:
                 break
             chosen.append(point)

@@ -42,8 +42,8 @@ class ChoicesGram:
         """Return the gradient of `sum(weights * matrix)`."""
         layout, apart = self.kernel, self.share / self._terms
         gradient = weights.new_zeros(layout.group_count + 1)
-        for chosen, (group, _) in zip(self.parts, layout.parts, strict=True):
-            gradient[group] += apart * chosen.by_theta(weights)[0]
+        for some, gram in zip(layout.parts, self.parts, strict=True):
+            gradient[some.groups] += apart * gram.by_theta(weights)
         together = (1.0 - self.share) * weights
         if self.numbers is not None:
             some, gram = self.numbers
@@ -59,8 +59,8 @@ class ChoicesGram:
         """Return the gradient of `sum(weights * matrix)` by the first features."""
         layout, apart = self.kernel, self.share / self._terms
         gradient = weights.new_zeros(len(weights), len(layout.groups))
-        for chosen, (_, features) in zip(self.parts, layout.parts, strict=True):
-            gradient[:, features] += apart * chosen.by_input(weights)
+        for some, gram in zip(layout.parts, self.parts, strict=True):
+            gradient[:, some.features] += apart * gram.by_input(weights)
         together = (1.0 - self.share) * weights
         if self.numbers is not None:
             some, gram = self.numbers
@@ -122,8 +122,8 @@ class Choices:
 
     choices: _Some
     numbers: _Some | None
-    parts: tuple[tuple[int, Int[Tensor, " _"]], ...]
-    """Group and features of each choice."""
+    parts: tuple[_Some, ...]
+    """Each choice alone."""
 
     @classmethod
     def of(cls, groups: Int[Tensor, " f"], categorical: tuple[int, ...]) -> "Choices":
@@ -139,7 +139,7 @@ class Choices:
             groups,
             _Some.of(groups, chosen, rough=False),
             _Some.of(groups, rest, rough=True) if len(rest) else None,
-            tuple((group, (groups == group).nonzero()[:, 0]) for group in categorical),
+            tuple(_Some.of(groups, group[None], rough=False) for group in chosen),
         )
 
     @property
@@ -185,15 +185,12 @@ class Choices:
     ) -> ChoicesGram:
         """Return the kernel between two sets of features."""
         scales = theta[:-1]
-        parts = []
-        for group, at in self.parts:
-            alone = Stationary(torch.zeros_like(at), rough=False)
-            closer = scales[group][None] - math.log(CLOSER)
-            parts.append(alone.gram(left[..., at], right[..., at], closer))
+        closer = scales - math.log(CLOSER)
+        parts = tuple(part.gram(left, right, closer) for part in self.parts)
         some = self.numbers
         numbers = None if some is None else (some, some.gram(left, right, scales))
         product = self.choices.gram(left, right, scales)
-        return ChoicesGram(self, product, numbers, tuple(parts), theta[-1].sigmoid())
+        return ChoicesGram(self, product, numbers, parts, theta[-1].sigmoid())
 
     def diagonal(self, left: Float[Tensor, "n f"], theta: Tensor) -> Float[Tensor, " n"]:
         """Return ones: the kernel has unit variance."""

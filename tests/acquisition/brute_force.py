@@ -1,6 +1,6 @@
 """The expected gain by drawing everything at once, the slow way, and what BoTorch says of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import moocore
@@ -79,3 +79,19 @@ def slopes_by_differences(
         for sign in (1.0, -1.0)
     )
     return (ahead - behind) / (2 * step)
+
+
+def independent_draws(
+    paths: Sequence[Callable[[Tensor], tuple[Tensor, Tensor]]],
+    points: Tensor,
+    draws: int,
+    terms: int,
+) -> list[Tensor]:
+    """Return `draws x n x terms` normal draws of each outcome, every one on its own."""
+    generator = torch.Generator().manual_seed(0)
+    values = []
+    for path in paths:
+        mean, deviation = path(points)
+        noise = torch.randn((draws, len(points), terms), generator=generator, dtype=torch.float64)
+        values.append(mean + deviation * noise)
+    return values

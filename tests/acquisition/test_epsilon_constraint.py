@@ -8,7 +8,7 @@ from moopt.acquisition.epsilon_constraint import (
     EpsilonConstraintImprovement,
     epsilon_constraint_improvement,
 )
-from tests.acquisition.brute_force import slopes_by_differences
+from tests.acquisition.brute_force import independent_draws, slopes_by_differences
 from tests.surrogates.made_kernels import uniform
 from tests.surrogates.made_outcomes import SITUATIONS, outcomes_in
 
@@ -23,14 +23,8 @@ def improvement(situation: str, least: float = -0.6) -> EpsilonConstraintImprove
 
 def by_drawing(acquisition: EpsilonConstraintImprovement, draws: int) -> Tensor:
     """Return the log of the mean improvement within all limits, of independent normal draws."""
-    generator = torch.Generator().manual_seed(0)
-    points = CANDIDATES[:, 0]
-    values = []
-    for path in acquisition.beliefs.paths:
-        mean, deviation = path(points)
-        shape = (draws, len(points), len(acquisition.best))
-        noise = torch.randn(shape, generator=generator, dtype=torch.float64)
-        values.append(mean + deviation * noise)
+    terms = len(acquisition.best)
+    values = independent_draws(acquisition.beliefs.paths, CANDIDATES[:, 0], draws, terms)
     gain = (values[acquisition.objective] - acquisition.best).clamp_min(0.0)
     for limit in acquisition.limits:
         gain = gain * (limit.sign * values[limit.outcome] <= limit.bound)

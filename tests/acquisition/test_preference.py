@@ -7,7 +7,7 @@ from torch import Tensor
 from moopt.acquisition.hypervolume import noisy_hypervolume_improvement
 from moopt.acquisition.preference import preference_improvement
 from moopt.acquisition.scalarized import DirectionalImprovement
-from tests.acquisition.brute_force import slopes_by_differences
+from tests.acquisition.brute_force import independent_draws, slopes_by_differences
 from tests.surrogates.made_kernels import uniform
 from tests.surrogates.made_outcomes import SITUATIONS, aspiring, outcomes_in, outcomes_of
 
@@ -20,14 +20,8 @@ def even(objectives: int) -> Tensor:
 
 def by_drawing(acquisition: DirectionalImprovement, draws: int) -> Tensor:
     """Return the log of the mean way that independent normal draws add within the limits."""
-    generator = torch.Generator().manual_seed(0)
-    points = CANDIDATES[:, 0]
-    values = []
-    for path in acquisition.beliefs.paths:
-        mean, deviation = path(points)
-        shape = (draws, len(points), len(acquisition.reached))
-        noise = torch.randn(shape, generator=generator, dtype=torch.float64)
-        values.append(mean + deviation * noise)
+    terms = len(acquisition.reached)
+    values = independent_draws(acquisition.beliefs.paths, CANDIDATES[:, 0], draws, terms)
     ahead = torch.stack(values[: len(acquisition.reference_point)], dim=-1)
     ways = ((ahead - acquisition.reference_point) / acquisition.directions).min(dim=3).values
     gain = (ways.minimum(acquisition.ends) - acquisition.reached).clamp_min(0.0)

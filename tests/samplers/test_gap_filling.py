@@ -1,44 +1,15 @@
-import math
 from dataclasses import replace
 
 import pytest
 
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.gap_filling import NOTE, GapFillingSampler
-from moopt.study.objectives import Maximize, Objective
-from moopt.study.parameters import Continuous
-from moopt.study.study import Study
-from moopt.study.trials import Measurement, Trial, TrialState
+from moopt.study.trials import Measurement
+from tests.samplers.arc_study import ARC, arc_trials
 
 SAMPLER = GapFillingSampler(every=1, wide=0.0, search=BayesianSampler(initial_trials=4))
-ARC = Study(
-    "arc",
-    parameters=[Continuous("angle", 0, 1), Continuous("loss", 0, 1)],
-    objectives=[
-        Objective("a", Maximize, reference=-0.1, noise=0.0),
-        Objective("b", Maximize, reference=-0.1, noise=0.0),
-    ],
-)
-"""The front is a quarter of a circle, where nothing is lost."""
-
-
-def measured(points: list[tuple[float, float]]) -> list[Trial]:
-    return [
-        Trial(
-            number,
-            {"angle": angle, "loss": loss},
-            state=TrialState.COMPLETED,
-            measurements={
-                "a": Measurement((1 - loss / 2) * math.cos(angle * math.pi / 2)),
-                "b": Measurement((1 - loss / 2) * math.sin(angle * math.pi / 2)),
-            },
-        )
-        for number, (angle, loss) in enumerate(points)
-    ]
-
-
 # Neighbours along the front: 0, 2, 3, 1, and the widest gap is between the trials 2 and 3.
-TRIALS = measured(
+TRIALS = arc_trials(
     [(0.0, 0.0), (1.0, 0.0), (0.15, 0.02), (0.85, 0.02), (0.1, 0.9), (0.2, 0.8), (0.8, 0.8)]
 )
 
@@ -90,7 +61,7 @@ def test_gaps_and_hypervolume_take_turns() -> None:
 
 def test_without_gaps_it_searches_as_bayesian_does() -> None:
     alone = replace(ARC, objectives=ARC.objectives[:1])
-    corner = measured([(0.5, 0.0), *((0.5, loss) for loss in (0.2, 0.4, 0.6, 0.8))])
+    corner = arc_trials([(0.5, 0.0), *((0.5, loss) for loss in (0.2, 0.4, 0.6, 0.8))])
 
     of_one_objective = SAMPLER.propose(alone, TRIALS, 1, seed=0)
     of_one_point = SAMPLER.propose(ARC, corner, 1, seed=0)

@@ -1,40 +1,15 @@
-import math
-
 import numpy as np
 import pytest
 import torch
 
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.preference_batch import NOTE, PreferenceBatchSampler, spread_preferences
-from moopt.study.objectives import Maximize, Objective
-from moopt.study.parameters import Continuous
-from moopt.study.study import Study
-from moopt.study.trials import Candidate, Measurement, Trial, TrialState
+from moopt.study.trials import Candidate
+from tests.samplers.arc_study import ARC, arc_trials
 
 SAMPLER = PreferenceBatchSampler(search=BayesianSampler(initial_trials=4))
-ARC = Study(
-    "arc",
-    parameters=[Continuous("angle", 0, 1), Continuous("loss", 0, 1)],
-    objectives=[
-        Objective("a", Maximize, reference=-0.1, noise=0.0),
-        Objective("b", Maximize, reference=-0.1, noise=0.0),
-    ],
-)
-"""The front is a quarter of a circle, where nothing is lost."""
-
 POINTS = [(0.0, 0.4), (1.0, 0.4), (0.5, 0.3), (0.3, 0.8), (0.7, 0.6), (0.2, 0.6), (0.9, 0.9)]
-TRIALS = [
-    Trial(
-        number,
-        {"angle": angle, "loss": loss},
-        state=TrialState.COMPLETED,
-        measurements={
-            "a": Measurement((1 - loss / 2) * math.cos(angle * math.pi / 2)),
-            "b": Measurement((1 - loss / 2) * math.sin(angle * math.pi / 2)),
-        },
-    )
-    for number, (angle, loss) in enumerate(POINTS)
-]
+TRIALS = arc_trials(POINTS)
 
 
 def weight_of_b(candidate: Candidate) -> float:
