@@ -30,6 +30,9 @@ NOTHING = -1e30
 VANISHING = -600.0
 """Below so small a logarithm of a gain it is computed from logarithms."""
 
+LEAST = 1e-290
+"""Gains up to it are none: slopes divide by a gain, and would be infinite for the least numbers."""
+
 ALMOST_EQUAL = -1e-13
 """Nearest that two logarithms of expectations may come to each other."""
 
@@ -136,7 +139,7 @@ class _LogGainContext(FunctionCtx):
 
 
 class _Gain(torch.autograd.Function):
-    """The sum over boxes as it stands, and its logarithm: fast, and 0 below 1e-300."""
+    """The sum over boxes as it stands, and its logarithm: fast, and 0 up to `LEAST`."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, boxes: Boxes, means: Tensor, deviations: Tensor) -> Tensor:
@@ -152,7 +155,8 @@ class _Gain(torch.autograd.Function):
             sides.append(low.sub_(beyond.index_select(1, boxes.upper[objective])))
             terms.append((below, density))
         sides[0].mul_(boxes.real.exp())
-        gains = _product(sides).reshape(rows, fronts, -1).sum(dim=2).clamp_min_(0.0)
+        sums = _product(sides).reshape(rows, fronts, -1).sum(dim=2)
+        gains = torch.nn.functional.threshold(sums, LEAST, 0.0)
         if means.requires_grad or deviations.requires_grad:
             cast("_GainContext", ctx).saved = (boxes, terms, sides, gains)
         return gains.log()

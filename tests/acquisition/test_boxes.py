@@ -237,6 +237,21 @@ def extremes(draw: st.DrawFn) -> tuple[Boxes, Tensor, Tensor]:
     )
 
 
+def test_a_gain_of_fewer_digits_than_a_normal_number_has_no_infinite_slope() -> None:
+    # Beside a gain that counts: alone it would be computed from logarithms.
+    means = torch.tensor([[[-36.9, 0.0]]], dtype=torch.float64, requires_grad=True)
+    deviations = torch.full_like(means, 0.975, requires_grad=True)
+    boxes = Boxes.above([np.empty((0, 1))] * 2, np.zeros(1))
+
+    gains = log_expected_gain(boxes, means, deviations)
+    gains.sum().backward()
+
+    assert gains.tolist() == [[-math.inf, pytest.approx(-0.944, abs=1e-3)]]
+    for slopes in (means.grad, deviations.grad):
+        assert slopes is not None
+        assert slopes.isfinite().all()
+
+
 @given(extremes())
 def test_nothing_is_lost_however_extreme_a_candidate_is(
     case: tuple[Boxes, Tensor, Tensor],
