@@ -8,15 +8,14 @@ from moopt.acquisition.left_to_gain import left_to_gain
 from moopt.encoding.search_box import SearchBox
 from moopt.errors import SelectionError, SurrogateError
 from moopt.protocols import Sampler
-from moopt.samplers.history import initial_trials
 from moopt.samplers.starting_points import LooksFirst
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial
 from moopt.surrogates.reproducible import reproducible
 from moopt.surrogates.study_model import learn_study
 
-BEGINNINGS = 2
-"""Looks begin at so many times the trials that a first model needs: early models are too sure."""
+EACH, EARLIEST, LATEST = 4, 10, 40
+"""Looks begin at so many trials for each parameter, within these: early models are too sure."""
 
 IN_A_ROW = 3
 """Looks, each after further trials, that have to agree: one may be a model's whim."""
@@ -61,7 +60,8 @@ class StagnationWatch:
             trials: All of them.
         """
         ended = sum(trial.ended is not None for trial in trials)
-        if ended == self._ended or ended < BEGINNINGS * initial_trials(study):
+        enough = min(max(EACH * len(study.parameters), EARLIEST), LATEST)
+        if ended == self._ended or ended < enough:
             return
         self._ended = ended
         bound = percent_left(study, trials)

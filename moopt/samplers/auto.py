@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from moopt.errors import SelectionError
 from moopt.protocols import Sampler
 from moopt.samplers.bayesian import BayesianSampler
-from moopt.samplers.history import initial_trials
+from moopt.samplers.history import initial_trials, only_choices
 from moopt.samplers.notes import CHOICE
 from moopt.samplers.optional import pymoo_sampler
+from moopt.samplers.pareto_classifier import NAME as CLASSIFIER
+from moopt.samplers.pareto_classifier import ParetoClassifierSampler
 from moopt.samplers.sources import NAME as FROM_SOURCES
+from moopt.samplers.starting_points import announced
 from moopt.samplers.trust_region import TrustRegionSampler
 from moopt.study.source import Source
 from moopt.study.study import Study
@@ -47,12 +50,13 @@ class AutoSampler:
         measured = sum(_is_measured(study, trial) for trial in trials)
         learned = _counted(measured, "trial") + " measured"
         reasons = {
+            CLASSIFIER: "every other trial where all parameters are unordered choices",
             "sobol": f"{learned}, too few to learn from",
             FROM_SOURCES: "the fronts of earlier studies come first",
         }
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
-        sampler, wish = self._learner(measured, initial), ""
+        sampler, wish = self._learner(study, measured, initial), ""
         if measured > self.learnable:
             try:
                 sampler = pymoo_sampler("nsga2")
@@ -72,10 +76,31 @@ class AutoSampler:
             for each in sampler.propose(study, trials, count, seed)
         ]
 
-    def _learner(self, measured: int, initial: int) -> Sampler:
+    def _learner(self, study: Study, measured: int, initial: int) -> Sampler:
         if measured > self.whole:
             return TrustRegionSampler(initial_trials=initial)
-        return BayesianSampler(initial_trials=initial, sources=self.sources)
+        bayesian = BayesianSampler(initial_trials=initial, sources=self.sources)
+        if only_choices(study) and len(study.objectives) > 1:
+            return _InTurns(ParetoClassifierSampler(initial_trials=initial), bayesian)
+        return bayesian
+
+
+@dataclass(frozen=True, slots=True)
+class _InTurns:
+    """Every other trial is one sampler's, the others are another's."""
+
+    even: Sampler
+    odd: Sampler
+
+    def propose(
+        self, study: Study, trials: Sequence[Trial], count: int, seed: int
+    ) -> list[Candidate]:
+        of_odd = (count + len(trials) % 2) // 2
+        first = self.odd.propose(study, trials, of_odd, seed) if of_odd else []
+        if of_odd == count:
+            return first
+        known = [*trials, *map(announced, first)]
+        return first + self.even.propose(study, known, count - of_odd, seed)
 
 
 def _with_note(candidate: Candidate, choice: str) -> Candidate:

@@ -2,12 +2,16 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-from moopt.study.parameters import Parameters
+from moopt.study.parameters import Categorical, Parameters
 from moopt.study.source import Source
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
 
-FEWEST_INITIAL = 5
+FEWEST_INITIAL, MOST_INITIAL = 5, 7
+"""Trials before the first model; more of them are worth less than as many that a model places."""
+
+MOST_OF_CHOICES = 20
+"""The same where all parameters are unordered choices: no value tells of those beside it."""
 
 
 def key(parameters: Parameters) -> Hashable:
@@ -27,18 +31,22 @@ def tried_parameters(trials: Iterable[Trial]) -> list[Parameters]:
     return [trial.parameters for trial in trials if trial.state is not TrialState.CANCELLED]
 
 
-def initial_trials(study: Study, sources: Sequence[Source] = ()) -> int:
+def initial_trials(study: Study, sources: Sequence[Source] = (), most: int | None = None) -> int:
     """Return how many trials a model needs to begin with.
 
-    Twice as many as there are parameters, 5 to 20. A study that starts with points of its own knows
-    where to look: there one more than parameters, and than those points, will do. With earlier
-    studies to learn from, 5 will.
+    Twice as many as there are parameters, 5 to `most`, and at least one more than the study's own
+    starting points. With earlier studies to learn from, 5 will. `most` is 7 unless it is given, and
+    20 where all parameters are unordered choices.
     """
-    parameters = len(study.parameters)
-    if sources:
-        return max(FEWEST_INITIAL, len(study.start_with) + 1)
-    wanted = max(len(study.start_with), parameters) + 1 if study.start_with else 2 * parameters
-    return min(max(FEWEST_INITIAL, wanted), 20)
+    if most is None:
+        most = MOST_OF_CHOICES if only_choices(study) else MOST_INITIAL
+    wanted = FEWEST_INITIAL if sources else 2 * len(study.parameters)
+    return max(min(max(wanted, FEWEST_INITIAL), most), len(study.start_with) + 1)
+
+
+def only_choices(study: Study) -> bool:
+    """Return whether every parameter of a study is categorical, and without an order."""
+    return all(isinstance(each, Categorical) and not each.ordered for each in study.parameters)
 
 
 def whole_fidelity(study: Study) -> float | None:

@@ -31,6 +31,9 @@ from moopt.surrogates.cost import FidelityCost, learned_cost
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
 from moopt.surrogates.reproducible import reproducible
 
+CHEAP_INITIAL = 20
+"""Most candidates at the lowest fidelity before the first model."""
+
 FIRST_WHOLE = 3
 """Whole evaluations before a model: they tell what brief ones leave out. One will do where these
 are unbiased."""
@@ -57,7 +60,8 @@ class MultiFidelitySampler:
     """
 
     initial_trials: int | None = None
-    """Candidates at the lowest fidelity before the first model. None: as `BayesianSampler`."""
+    """Candidates at the lowest fidelity before the first model. None: twice the number of
+    parameters, 5 to 20, and at least one more than the study's starting points."""
 
     factor: float = 3.0
     """Between the levels of fidelity."""
@@ -97,7 +101,7 @@ class MultiFidelitySampler:
         families = lineages(trials)
         initial = self.initial_trials
         if initial is None:
-            initial = initial_trials(study)
+            initial = initial_trials(study, most=CHEAP_INITIAL)
         levels = fidelity.levels(self.factor)
         paused = [each.paused for each in families]
         waiting = [each for each in paused if each is not None and not _is_whole(each, fidelity)]

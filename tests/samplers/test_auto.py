@@ -1,10 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
 
 from moopt.samplers.auto import AutoSampler
 from moopt.samplers.notes import told_by_sampler
 from moopt.samplers.quasi_random import QuasiRandomSampler
 from moopt.study.objectives import Maximize, Minimize, Objective
-from moopt.study.parameters import Continuous
+from moopt.study.parameters import Categorical, Continuous
 from moopt.study.study import Study
 from moopt.study.trials import Failure, FailureKind, Measurement, Trial, TrialState
 
@@ -56,6 +59,31 @@ def test_without_measurements_there_is_nothing_to_learn_from() -> None:
 def test_then_it_learns() -> None:
     assert choice(AutoSampler(), measured(8)) == (
         "bayesian: 2 objectives, 1 parameter, 8 trials measured"
+    )
+
+
+@pytest.mark.parametrize("begun", [12, 13])
+def test_of_choices_two_samplers_learn_in_turns(begun: int) -> None:
+    columns = [Categorical(name, list("abcd")) for name in "pqr"]
+    study = Study("choices", parameters=columns, objectives=STUDY.objectives)
+    trials = [
+        replace(trial, parameters=each.parameters)
+        for trial, each in zip(
+            measured(begun), QuasiRandomSampler().propose(study, [], begun, 0), strict=True
+        )
+    ]
+
+    one = AutoSampler().propose(study, trials, 1, seed=0)
+    several = AutoSampler().propose(study, trials, 5, seed=0)
+
+    assert [each.sampler for each in one] == ["bayesian" if begun % 2 else "pareto_classifier"]
+    turns = sorted(each.sampler for each in several)
+    assert turns.count("bayesian") == 2 + begun % 2
+    assert turns.count("pareto_classifier") == 3 - begun % 2
+    assert len({tuple(each.parameters.values()) for each in several}) == 5
+    told = next(each for each in several if each.sampler == "pareto_classifier")
+    assert told.notes["choice"] == (
+        "pareto_classifier: every other trial where all parameters are unordered choices"
     )
 
 

@@ -1,9 +1,11 @@
 """NePS, asked and told by lines.
 
 Its Bayesian optimization, which takes up qLogNEHVI for several objectives; all at its default, with
-the study's reference point. Its space has no conditions: a value that does not count is ignored. A
-failed trial is told as the worst that was seen of each objective (`objective_value_on_error`), for
-NePS breaks off at a crash among several objectives.
+the study's reference point. Several losses are told negated: of several objectives that acquisition
+function looks for the largest values (NePS 0.17), of one for the smallest. Its space has no
+conditions: a value that does not count is ignored. A failed trial is told as the worst that was
+seen of each objective (`objective_value_on_error`), for NePS breaks off at a crash among several
+objectives.
 """
 
 import random
@@ -31,7 +33,7 @@ class NepsPeer:
         initial = "ndim" if task.initial_trials is None else task.initial_trials
         reference = None
         if task.reference is not None and task.objectives > 1:
-            reference = tuple(task.reference)
+            reference = tuple(-each for each in task.reference)
         self._search = neps.AskAndTell(
             bayesian_optimization(space, initial_design_size=initial, reference_point=reference)
         )
@@ -75,7 +77,9 @@ class NepsPeer:
         if losses is not None:
             self._known.append(losses)
         told = losses if losses is not None else worst(self._known)
-        return told[0] if told is not None and len(told) == 1 else told
+        if told is None:
+            return None
+        return told[0] if len(told) == 1 else [-each for each in told]
 
 
 def _parameter(number: Number) -> neps.HPOFloat | neps.HPOInteger | neps.HPOCategorical:
