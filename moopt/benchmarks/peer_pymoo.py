@@ -78,7 +78,7 @@ class PymooSearch:
         self._algorithm = NSGA2(
             pop_size=POPULATION,
             n_offsprings=CHILDREN,
-            **_operators(_Repair(self._space), mixed=self._mixed),
+            **_operators(_Repair(self._space, mixed=self._mixed), mixed=self._mixed),
         )
         self._algorithm.setup(self._problem, seed=seed, termination=get_termination("n_gen", 10**9))
         self._attached: list[tuple[Any, tuple[list[float], list[float]]]] = []
@@ -159,21 +159,20 @@ class PymooSearch:
 class _Repair:
     """Puts the nearest valid parameters in an individual's place, as pymoo's `Repair` does."""
 
-    def __init__(self, space: FlatSpace) -> None:
-        self._space = space
+    def __init__(self, space: FlatSpace, *, mixed: bool) -> None:
+        self._space, self._mixed = space, mixed
 
     def __call__(self, problem: Problem, members: Population, **others: object) -> Population:
         return self.do(problem, members, **others)
 
     def do(self, problem: Problem, members: Population, **others: object) -> Population:
         """Repair every member."""
-        del others
-        mixed = problem.vars is not None
+        del problem, others
         for member in members:
             point = _point(self._space, member.X)
             point |= self._space.point(self._space.parameters(point))
-            genes = _genes(self._space, point, mixed=mixed)
-            member.X = genes if mixed else np.array(genes)
+            genes = _genes(self._space, point, mixed=self._mixed)
+            member.X = genes if self._mixed else np.array(genes)
         return members
 
 

@@ -11,6 +11,7 @@ from moopt.benchmarks.peer_columns import Columns
 from moopt.benchmarks.peer_space import FlatSpace, Weights
 from moopt.benchmarks.peers import Apart, Search
 from moopt.benchmarks.problem import Found
+from moopt.benchmarks.problems import problem_named
 from moopt.benchmarks.runs import search_run
 from moopt.benchmarks.searches import search_named
 from moopt.benchmarks.synthetic import branin_currin
@@ -191,6 +192,18 @@ def test_a_proposal_is_told_of_once(name: str) -> None:
 
     with pytest.raises(SelectionError, match="proposal 0 is not open"):
         search.tell(0, problem.measure(parameters, 0))
+
+
+@pytest.mark.parametrize("name", ["optuna-tpe", "optuna-nsga2", "pymoo-nsga2"])
+def test_a_peer_without_a_model_beats_random_search_in_time(name: str) -> None:
+    problem = problem_named("zdt1")
+
+    found, by_chance = (
+        [search_run(problem, each, seed, 200).hypervolumes[-1] for seed in range(3)]
+        for each in (name, "random")
+    )
+
+    assert sum(found) > sum(by_chance)
 
 
 @pytest.mark.slow
