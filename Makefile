@@ -15,7 +15,7 @@ TRIALS := 40
 WORKERS := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fmt lint check test docs bench bench-speed bench-quality bench-chaos clean
+.PHONY: help setup demo fmt lint check test docs bench bench-speed bench-race bench-chaos clean
 
 help:  ## this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
@@ -84,9 +84,9 @@ bench: .venv/ready  ## Bayesian search against random search on the demo's study
 bench-speed: .venv/ready  ## CPU seconds and memory of a proposal, beside Optuna and Ax
 	$(BIN)/python -m moopt.benchmarks.speed
 
-bench-quality: .venv/ready  ## hypervolume on problems with known fronts, beside random search
-	$(BIN)/python -m moopt.benchmarks.quality --seeds 10 --first-seed 1000 --samplers bayesian,random --to bench/quality \
-		--problems zdt1,dtlz2,branin_currin,vehicle_safety,noisy_branin_currin
+bench-race: .venv/ready  ## the searches of moopt and of its peers on the reported problems, about an hour on two cores
+	$(BIN)/moopt benchmark --seconds 100 --to bench/race \
+		--samplers auto,random,sobol,optuna-tpe,optuna-nsga2,optuna-gp,pymoo-nsga2
 
 bench-chaos: .venv/ready  ## 200 kills of drivers and workers on each database, and what the record is worth then
 	$(BIN)/python -m moopt.benchmarks.chaos --kills 200 --store sqlite --seed 1

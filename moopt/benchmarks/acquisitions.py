@@ -18,10 +18,11 @@ from statistics import fmean, median, stdev
 
 from rich.console import Console
 
+from moopt.benchmarks.contest.matches import Run
 from moopt.benchmarks.draws import NOISE, Kernel, gaussian_process_draw
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.recommended import shares
-from moopt.benchmarks.runs import Run, search_run
+from moopt.benchmarks.small_races import whole_run
 from moopt.errors import SelectionError
 
 PROBLEMS = "draw_rbf_3_1_0,draw_rbf_3_1_known_0,draw_matern_3_2_0,draw_matern_3_2_known_0"
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found: dict[str, list[Run]] = {each: [] for each in names}
         for seed in range(chosen.seeds):
             for each in names:
-                run = search_run(problem, f"bayesian:{each}", seed, chosen.trials)
+                run = whole_run(problem, f"bayesian:{each}", seed, chosen.trials)
                 found[each].append(run)
                 reached = run.hypervolumes[-1] / problem.best_hypervolume
                 ERR.print(f"{name} {each} seed {seed}: {reached:.4f}")
@@ -95,7 +96,7 @@ def _print_row(problem: Problem, name: str, runs: Sequence[Run]) -> None:
     half = fmean(run.hypervolumes[trials // 2 - 1] / best for run in runs)
     kept = [shares(problem, run) for run in runs]
     tried, recommended = ([getattr(each, kind) for each in kept] for kind in _KINDS)
-    seconds = median(each for run in runs for each in run.ask_seconds[trials // 2 :])
+    seconds = median(each for run in runs for each in run.cpu_seconds[trials // 2 :])
     OUT.print(
         f"{name:<20}{half:>8.3f}{fmean(tried):>8.3f}{_deviation(tried):>8.3f}"
         f"{fmean(recommended):>13.3f}{_deviation(recommended):>8.3f}{seconds:>11.3f}"

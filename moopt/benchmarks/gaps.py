@@ -13,10 +13,10 @@ from statistics import fmean
 import numpy as np
 from jaxtyping import Float
 
+from moopt.benchmarks.contest.matches import Run
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.problems import problem_named
-from moopt.benchmarks.runs import Run, search_run
-from moopt.benchmarks.small_races import print_row, race_parser
+from moopt.benchmarks.small_races import print_row, race_parser, whole_run
 from moopt.front.dominance import is_nondominated
 from moopt.front.indicators import sparsity
 from moopt.front.reference_point import reference_point
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in chosen.problems.split(","):
         problem = problem_named(name)
         runs = [
-            search_run(problem, sampler, seed, chosen.trials)
+            whole_run(problem, sampler, seed, chosen.trials)
             for seed in range(chosen.seeds)
             for sampler in samplers
         ]

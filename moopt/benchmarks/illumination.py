@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from moopt.benchmarks.contest.matches import Run
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.problems import problem_named
-from moopt.benchmarks.runs import Run, search_run
-from moopt.benchmarks.small_races import print_row, race_parser
+from moopt.benchmarks.small_races import print_row, race_parser, whole_run
 from moopt.front.archive import Cell, archive_of
 from moopt.front.features import Feature
 from moopt.front.named_numbers import objective_names
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for sampler in samplers:
                     search = f"{sampler}:{features}" if sampler == "map_elites" else sampler
                     if (search, seed) not in known:
-                        known[search, seed] = search_run(problem, search, seed, chosen.trials)
+                        known[search, seed] = whole_run(problem, search, seed, chosen.trials)
                     runs.append(known[search, seed])
             found = illuminations(problem, runs, features)
             for place, sampler in enumerate(samplers):

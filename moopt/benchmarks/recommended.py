@@ -2,20 +2,20 @@
 
 Run it with `python -m moopt.benchmarks.recommended --seeds 10`. A search sees noisy measurements;
 then only the trials of a front are kept, and what their true values dominate is compared with what
-all trials' true values do. With `--to DIR` runs are kept there as JSON and are not made again.
+all trials' true values do.
 """
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean, stdev
 
 from rich.console import Console
 
+from moopt.benchmarks.contest.matches import Run
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.problems import problem_named
-from moopt.benchmarks.runs import Run, kept_run, search_run
+from moopt.benchmarks.small_races import whole_run
 from moopt.optimizer import Optimizer
 from moopt.study.trials import Failure, Trial, evaluation_seed
 
@@ -41,10 +41,10 @@ class Shares:
 
 def shares(problem: Problem, run: Run) -> Shares:
     """Return what each front of a run keeps."""
-    optimizer = Optimizer(problem.study, "random", run.seed)
+    optimizer = Optimizer(problem.study, "random", run.match.seed)
     for number, parameters in enumerate(run.parameters):
         trial = optimizer.attach(parameters)
-        outcome = problem.measure(parameters, evaluation_seed(run.seed, number))
+        outcome = problem.measure(parameters, evaluation_seed(run.match.seed, number))
         if isinstance(outcome, Failure):
             optimizer.fail(trial.number, outcome.message)
         else:
@@ -63,7 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sampler", default=SAMPLER, help="who searches")
     parser.add_argument("--seeds", type=int, default=10, help="how many, counted from 0")
     parser.add_argument("--trials", type=int, help="of each run; left out: the problem's own")
-    parser.add_argument("--to", type=Path, help="folder in which runs are kept")
     chosen = parser.parse_args(arguments)
     problem = problem_named(chosen.problem)
     trials = chosen.trials or problem.checkpoints[-1]
@@ -71,11 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     OUT.print(f"{'seed':<8}{'measured':>12}{'recommended':>14}{'all trials':>13}")
     found = []
     for seed in range(chosen.seeds):
-        if chosen.to is None:
-            run = search_run(problem, chosen.sampler, seed, trials)
-        else:
-            run = kept_run(problem, chosen.sampler, seed, trials, chosen.to)
-        found.append(shares(problem, run))
+        found.append(shares(problem, whole_run(problem, chosen.sampler, seed, trials)))
         _print_row(str(seed), found[-1])
     columns = list(
         zip(*((each.measured, each.recommended, each.tried) for each in found), strict=True)

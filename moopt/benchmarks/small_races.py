@@ -5,6 +5,11 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
+from moopt.benchmarks.contest.matches import Match, Rules, Run
+from moopt.benchmarks.contest.playing import played_on
+from moopt.benchmarks.problem import Problem
+from moopt.errors import ExecutorError
+
 OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
 
@@ -23,6 +28,21 @@ def race_parser(
     parser.add_argument("--seeds", type=int, default=seeds, help="how many, counted from 0")
     parser.add_argument("--trials", type=int, default=trials, help="of each run")
     return parser
+
+
+def whole_run(problem: Problem, search: str, seed: int, trials: int) -> Run:
+    """Let a search propose all trials of a run, one by one, in this process.
+
+    Raises:
+        SelectionError: There is no search of that name, or it does not take the problem.
+        MissingDependencyError: A peer is not installed.
+        ExecutorError: The search broke down.
+    """
+    match = Match(problem.name, search, seed)
+    run = played_on(problem, match, Rules(trials))
+    if run.ended:
+        raise ExecutorError(f"{match} broke down after {len(run.parameters)} trials: {run.ended}")
+    return run
 
 
 def print_row(cells: Iterable[str]) -> None:

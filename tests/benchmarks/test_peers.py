@@ -12,8 +12,8 @@ from moopt.benchmarks.peer_space import FlatSpace, Weights
 from moopt.benchmarks.peers import Apart, Search
 from moopt.benchmarks.problem import Found
 from moopt.benchmarks.problems import problem_named
-from moopt.benchmarks.runs import search_run
 from moopt.benchmarks.searches import search_named
+from moopt.benchmarks.small_races import whole_run
 from moopt.benchmarks.synthetic import branin_currin
 from moopt.errors import MissingDependencyError, SelectionError
 from moopt.optimizer import Optimizer
@@ -147,6 +147,15 @@ def test_a_peer_with_a_model_learns_of_limits_failures_and_what_is_pending(name:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["optuna-gp", "ax-client"])
+def test_a_peer_with_a_model_searches_on_after_crashes(name: str) -> None:
+    run = whole_run(problem_named("crash_edge"), name, 0, 6)
+
+    assert len(run.parameters) == 6
+    assert run.hypervolumes[-1] > 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["smac", "neps", "hebo"])
 def test_a_peer_apart_searches_every_kind_of_parameter(name: str) -> None:
     try:
@@ -199,7 +208,7 @@ def test_a_peer_without_a_model_beats_random_search_in_time(name: str) -> None:
     problem = problem_named("zdt1")
 
     found, by_chance = (
-        [search_run(problem, each, seed, 200).hypervolumes[-1] for seed in range(3)]
+        [whole_run(problem, each, seed, 200).hypervolumes[-1] for seed in range(3)]
         for each in (name, "random")
     )
 
@@ -210,9 +219,9 @@ def test_a_peer_without_a_model_beats_random_search_in_time(name: str) -> None:
 @pytest.mark.parametrize("name", ["optuna-gp", "botorch-qlognehvi-front"])
 def test_a_peer_with_a_model_beats_random_search(name: str) -> None:
     problem = branin_currin()
-    by_chance = [search_run(problem, "random", seed, 25).hypervolumes[-1] for seed in range(5)]
+    by_chance = [whole_run(problem, "random", seed, 25).hypervolumes[-1] for seed in range(5)]
 
-    reached = search_run(problem, name, 0, 25).hypervolumes[-1]
+    reached = whole_run(problem, name, 0, 25).hypervolumes[-1]
 
     assert reached > median(by_chance)
 

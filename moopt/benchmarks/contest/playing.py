@@ -49,7 +49,11 @@ def play(match: Match, rules: Rules) -> Run:
         SelectionError: There is no such problem or search, or the search does not take the problem.
         MissingDependencyError: A package for it is not installed.
     """
-    problem = problem_named(match.problem)
+    return played_on(problem_named(match.problem), match, rules)
+
+
+def played_on(problem: Problem, match: Match, rules: Rules) -> Run:
+    """Play a match on a problem that need not be one of the registered ones; else as `play`."""
     told = _Told()
     with one_thread(match.seed):
         search = search_named(

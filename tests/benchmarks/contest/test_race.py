@@ -38,6 +38,17 @@ def test_equal_seeds_play_equally() -> None:
     assert list(first.hypervolumes) == sorted(first.hypervolumes)
 
 
+def test_crashes_are_counted() -> None:
+    run = play(Match("crash_edge", "random", 0), Rules(8))
+
+    assert list(run.failed) == [each["x"] < 0.3 for each in run.parameters]
+
+
+def test_an_unknown_search_is_refused() -> None:
+    with pytest.raises(SelectionError, match="there is no sampler 'magic'"):
+        play(Match("zdt1", "magic", 0), Rules(1))
+
+
 def test_several_workers_hear_of_results_later() -> None:
     one, eight = (play(Match("branin_currin", "auto", 0, n), Rules(10)) for n in (1, 8))
 
