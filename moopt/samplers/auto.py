@@ -80,7 +80,7 @@ class AutoSampler:
         if measured > self.whole:
             return TrustRegionSampler(initial_trials=initial)
         bayesian = BayesianSampler(initial_trials=initial, sources=self.sources)
-        if only_choices(study) and len(study.objectives) > 1:
+        if only_choices(study) and len(study.objectives) > 1 and not self.sources:
             return _InTurns(ParetoClassifierSampler(initial_trials=initial), bayesian)
         return bayesian
 
