@@ -1,17 +1,24 @@
 """`moopt benchmark`: race searches against each other, and time merges."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from moopt.benchmarks.contest.matches import Rules, Run
+from moopt.benchmarks.contest.matches import Rules, Run, runs_in
 from moopt.benchmarks.contest.page import contest_page
 from moopt.benchmarks.contest.programme import facts_of, problems_named
-from moopt.benchmarks.contest.schedule import matches, race
-from moopt.benchmarks.contest.standings import results
-from moopt.benchmarks.contest.tables import price_table, rank_table, savings_table, verdict_text
+from moopt.benchmarks.contest.schedule import RUNS, matches, race
+from moopt.benchmarks.contest.standings import kept_by_workers, results
+from moopt.benchmarks.contest.tables import (
+    price_table,
+    rank_table,
+    savings_table,
+    verdict_text,
+    workers_table,
+)
 from moopt.benchmarks.peers import PEERS
 from moopt.cli.benchmark_merging import merging
 from moopt.cli.display import print_table, print_text, print_title
@@ -94,6 +101,8 @@ def searches(
     if not runs:
         raise NothingFoundError("none of the searches takes any of the problems")
     _show(runs, names, trials, to / PAGE)
+    if workers > 1:
+        _show_workers(runs, to, trials)
 
 
 def _show(runs: list[Run], names: list[str], trials: int, page: Path) -> None:
@@ -115,3 +124,13 @@ def _show(runs: list[Run], names: list[str], trials: int, page: Path) -> None:
     text = contest_page(found, runs, ours=ours, peers=peers, checkpoints=checkpoints, places=PLACES)
     page.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {page}", err=True)
+
+
+def _show_workers(runs: list[Run], folder: Path, trials: int) -> None:
+    """Compare with the same matches played one trial after the other, as far as they are there."""
+    played = runs_in(folder / RUNS)
+    alone = [played.get(replace(run.match, workers=1)) for run in runs]
+    kept = kept_by_workers(runs, [run for run in alone if run is not None], trials)
+    if kept:
+        print_title(f"What is kept after {trials} trials of one trial after the other")
+        print_table(workers_table(kept))

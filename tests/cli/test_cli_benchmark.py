@@ -84,12 +84,18 @@ def test_a_race_is_run_and_shown(call: Call, tmp_path: Path) -> None:
 
     first = call(*words)
     again = call(*words)
+    crew = call(*words, "--workers", "3")
 
     assert first.status == 0, first.err
     assert first.err.count("branin_currin, sobol, seed") == 2
     assert "On the median problem sobol" in first.out
     assert again.out == first.out
     assert "seed" not in again.err
+    assert "What is kept" not in first.out
+    title, _, table = crew.out.partition("What is kept after 6 trials of one trial after the other")
+    assert "On the median problem sobol" in title
+    # A search that learns nothing proposes the same, whoever works.
+    assert "branin_currin: 1.000" in table
     page = (tmp_path / "benchmark.html").read_text()
     assert "branin_currin" in page
     assert "http" not in page.partition("<script>")[0]

@@ -133,6 +133,34 @@ def losses(found: Sequence[Result], ours: str, peers: Sequence[str], trials: int
     }
 
 
+def kept_by_workers(
+    side_by_side: Sequence[Run], one_by_one: Sequence[Run], trials: int
+) -> dict[str, dict[str, float]]:
+    """Return by search and problem which share of the hypervolume several workers keep.
+
+    Medians over seeds, of problems on which all runs came to so many trials, and of which something
+    was found one by one.
+    """
+    crew, alone = (_ends(runs, trials) for runs in (side_by_side, one_by_one))
+    kept: dict[str, dict[str, float]] = {}
+    for (search, problem), reached in crew.items():
+        if alone.get((search, problem), 0.0) > 0:
+            kept.setdefault(search, {})[problem] = reached / alone[search, problem]
+    return kept
+
+
+def _ends(runs: Sequence[Run], trials: int) -> dict[tuple[str, str], float]:
+    reached: dict[tuple[str, str], list[float | None]] = {}
+    for run in runs:
+        end = run.hypervolumes[trials - 1] if len(run.hypervolumes) >= trials else None
+        reached.setdefault((run.match.search, run.match.problem), []).append(end)
+    return {
+        name: median(found)
+        for name, ends in reached.items()
+        if len(found := [each for each in ends if each is not None]) == len(ends)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What proposals of a search cost, over all its runs."""

@@ -1,6 +1,6 @@
 """The standings as tables of text: the same on the terminal and on the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 import numpy as np
@@ -89,6 +89,17 @@ def verdict_text(found: Sequence[Result], ours: str, peers: Sequence[str], trial
         f"On the median problem {ours} reaches {reached}. It is behind the best peer by more than "
         f"the noise of the seeds on {len(behind)} of {len(ratios)} problems."
     )
+
+
+def workers_table(kept: Mapping[str, Mapping[str, float]]) -> Table:
+    """Return which share of the hypervolume of one trial after the other several workers keep."""
+    rows = []
+    for search, shares in kept.items():
+        low, middle, high = np.quantile(list(shares.values()), (0.25, 0.5, 0.75))
+        worst = min(shares, key=shares.__getitem__)
+        cells = (search, str(len(shares)), f"{middle:.3f} ({low:.3f} to {high:.3f})")
+        rows.append((*cells, f"{worst}: {shares[worst]:.3f}"))
+    return Table(("search", "problems", "share", "least"), tuple(rows))
 
 
 def price_table(runs: Sequence[Run], places: Sequence[int]) -> Table:

@@ -9,6 +9,7 @@ import pytest
 from moopt.benchmarks.contest.matches import Match, Run
 from moopt.benchmarks.contest.standings import (
     Facts,
+    kept_by_workers,
     losses,
     mean_ranks,
     price,
@@ -113,6 +114,21 @@ def test_only_what_exceeds_the_noise_is_a_loss(*, lead: float, is_loss: bool) ->
     behind = losses(results(runs, FACTS), "auto", ["peer"], 1)
 
     assert bool(behind) == is_loss
+
+
+def test_what_workers_keep_is_a_share_of_medians() -> None:
+    alone = [run("ridge", "auto", seed, [1.0, end]) for seed, end in enumerate([2.0, 4.0, 9.0])]
+    crew = [run("ridge", "auto", seed, [1.0, end]) for seed, end in enumerate([1.0, 3.0, 9.0])]
+    short = [run("table", "auto", 0, [1.0])]
+    nothing = [run("table", "random", 0, [0.0, 0.0])]
+
+    kept = kept_by_workers(
+        [*crew, run("table", "auto", 0, [1.0, 2.0]), run("table", "random", 0, [0.0, 1.0])],
+        [*alone, *short, *nothing],
+        2,
+    )
+
+    assert kept == {"auto": {"ridge": 0.75}}
 
 
 def test_seconds_are_medians_near_a_number_of_trials() -> None:
