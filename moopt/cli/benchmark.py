@@ -132,5 +132,7 @@ def _show_workers(runs: list[Run], folder: Path, trials: int) -> None:
     alone = [played.get(replace(run.match, workers=1)) for run in runs]
     kept = kept_by_workers(runs, [run for run in alone if run is not None], trials)
     if kept:
+        print_text("\n")
         print_title(f"What is kept after {trials} trials of one trial after the other")
         print_table(workers_table(kept))
+        print_text("\n")
