@@ -109,19 +109,20 @@ def _show(runs: list[Run], names: list[str], trials: int, page: Path) -> None:
     found = results(runs, {run.match.problem: facts_of(run.match.problem) for run in runs})
     ours, *peers = names
     checkpoints = [each for each in CHECKPOINTS if each < trials] + [trials]
+    places = [each for each in PLACES if each < trials] or [trials // 2]
     for title, table in (
         ("Mean ranks", rank_table(found, trials)),
         (
             f"What the best peer has after {trials} trials",
             savings_table(found, ours, peers, trials),
         ),
-        ("What proposals cost", price_table(runs, PLACES)),
+        ("What proposals cost", price_table(runs, places)),
     ):
         print_title(title)
         print_table(table)
         print_text("\n")
     print_text(verdict_text(found, ours, peers, trials) + "\n")
-    text = contest_page(found, runs, ours=ours, peers=peers, checkpoints=checkpoints, places=PLACES)
+    text = contest_page(found, runs, ours=ours, peers=peers, checkpoints=checkpoints, places=places)
     page.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {page}", err=True)
 
