@@ -31,7 +31,7 @@ CHECKPOINTS = (20, 40, 80, 160)
 PLACES = (50, 100, 200)
 """Numbers of known trials at which proposals are timed."""
 
-PAGE = "benchmark.html"
+PAGE, CREW_PAGE = "benchmark.html", "benchmark-{}-workers.html"
 
 benchmark = typer.Typer(
     help="Race searches against each other on problems with known fronts, or time merges.",
@@ -100,7 +100,7 @@ def searches(
     )
     if not runs:
         raise NothingFoundError("none of the searches takes any of the problems")
-    _show(runs, names, trials, to / PAGE)
+    _show(runs, names, trials, to / (PAGE if workers == 1 else CREW_PAGE.format(workers)))
     if workers > 1:
         _show_workers(runs, to, trials)
 

@@ -96,6 +96,7 @@ def test_a_race_is_run_and_shown(call: Call, tmp_path: Path) -> None:
     assert "On the median problem sobol" in before
     # A search that learns nothing proposes the same, whoever works.
     assert "branin_currin: 1.000" in table
+    assert (tmp_path / "benchmark-3-workers.html").exists()
     page = (tmp_path / "benchmark.html").read_text()
     assert "branin_currin" in page
     assert "http" not in page.partition("<script>")[0]
