@@ -75,8 +75,8 @@ class BayesianSampler:
     """
 
     initial_trials: int | None = None
-    """Trials before the first model. None: twice the number of parameters, 5 to 7, and at least one
-    more than the study's starting points."""
+    """Trials before the first model. None: twice the number of parameters, 5 to 7 (to 20 where all
+    are unordered choices), and at least one more than the study's starting points."""
 
     surrogate: str | None = None
     """Name of the kernel of every outcome. None: chosen for each by how well it predicts."""
