@@ -91,18 +91,16 @@ def searches(
         raise SelectionError("--to is missing: the folder that keeps the runs, such as --to bench")
     names = list(dict.fromkeys(samplers.split(",")))
     chosen = problems_named(problems.split(","))
-    count = processes or len(os.sched_getaffinity(0))
     runs = race(
         matches(chosen, names, range(first_seed, first_seed + seeds), workers),
         to,
-        Rules(trials, seconds, count),
+        Rules(trials, seconds, processes or len(os.sched_getaffinity(0))),
         lambda said: typer.echo(said, err=True),
     )
     if not runs:
         raise NothingFoundError("none of the searches takes any of the problems")
     _show(runs, names, trials, to / (PAGE if workers == 1 else CREW_PAGE.format(workers)))
-    if workers > 1:
-        _show_workers(runs, to, trials)
+    _show_workers(runs, to, trials)
 
 
 def _show(runs: list[Run], names: list[str], trials: int, page: Path) -> None:
@@ -129,6 +127,8 @@ def _show(runs: list[Run], names: list[str], trials: int, page: Path) -> None:
 
 def _show_workers(runs: list[Run], folder: Path, trials: int) -> None:
     """Compare with the same matches played one trial after the other, as far as they are there."""
+    if runs[0].match.workers == 1:
+        return
     played = runs_in(folder / RUNS)
     alone = [played.get(replace(run.match, workers=1)) for run in runs]
     kept = kept_by_workers(runs, [run for run in alone if run is not None], trials)
