@@ -150,14 +150,14 @@ def kept_by_workers(
 
 
 def _ends(runs: Sequence[Run], trials: int) -> dict[tuple[str, str], float]:
-    reached: dict[tuple[str, str], list[float | None]] = {}
+    grouped: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        end = run.hypervolumes[trials - 1] if len(run.hypervolumes) >= trials else None
-        reached.setdefault((run.match.search, run.match.problem), []).append(end)
+        grouped.setdefault((run.match.search, run.match.problem), []).append(run)
+    traces = {name: _traces(each, best=1.0) for name, each in grouped.items()}
     return {
-        name: median(found)
-        for name, ends in reached.items()
-        if len(found := [each for each in ends if each is not None]) == len(ends)
+        name: float(np.median(found[:, trials - 1]))
+        for name, found in traces.items()
+        if found.shape[1] >= trials
     }
 
 

@@ -95,10 +95,9 @@ def workers_table(kept: Mapping[str, Mapping[str, float]]) -> Table:
     """Return which share of the hypervolume of one trial after the other several workers keep."""
     rows = []
     for search, shares in kept.items():
-        low, middle, high = np.quantile(list(shares.values()), (0.25, 0.5, 0.75))
         worst = min(shares, key=shares.__getitem__)
-        cells = (search, str(len(shares)), f"{middle:.3f} ({low:.3f} to {high:.3f})")
-        rows.append((*cells, f"{worst}: {shares[worst]:.3f}"))
+        quartiles = _quartiles_text(np.array(list(shares.values())))
+        rows.append((search, str(len(shares)), quartiles, f"{worst}: {shares[worst]:.3f}"))
     return Table(("search", "problems", "share", "least"), tuple(rows))
 
 
