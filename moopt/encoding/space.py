@@ -6,6 +6,7 @@ its parent say that it does not count.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import torch
 from jaxtyping import Float
@@ -19,7 +20,8 @@ from moopt.encoding.columns import (
     neutral_columns,
 )
 from moopt.encoding.linear_constraints import LinearRepair
-from moopt.study.parameters import Parameters, Value
+from moopt.study.parameters import Categorical, Continuous, Integer, Parameters, Value
+from moopt.study.simplex import Simplex
 from moopt.study.study import Study
 from moopt.study.validation import is_active, parents_first
 
@@ -69,6 +71,24 @@ class SpaceEncoding:
             else:
                 columns += neutral_columns(block.parameter)
         return columns
+
+    def middle(self, choices: Parameters) -> Float[Tensor, " d"]:
+        """Return the middle of the cube, with the given choices where choices have no order.
+
+        The parts of a simplex are equal.
+        """
+        point = self.encode(choices)
+        for block in self.blocks:
+            match block.parameter:
+                case Continuous() | Integer() | Categorical(ordered=True):
+                    point[block.columns] = 0.5
+                case Simplex():
+                    point[block.columns] = 1 / block.width
+                case Categorical():
+                    pass
+                case never:
+                    assert_never(never)
+        return point
 
     def decode(self, point: Float[Tensor, " d"]) -> dict[str, Value]:
         """Return valid parameters near to any point of the cube."""

@@ -13,7 +13,7 @@ from moopt.reports.points import by_end
 from moopt.study.study import Study
 from moopt.study.trials import ENDED_STATES, Trial
 
-BLIND = frozenset({"random", "sobol"})
+BLIND = frozenset({"random", "sobol", "centre"})
 """Samplers that learn nothing from trials."""
 
 

@@ -11,6 +11,7 @@ from moopt.samplers.notes import CHOICE
 from moopt.samplers.optional import pymoo_sampler
 from moopt.samplers.pareto_classifier import NAME as CLASSIFIER
 from moopt.samplers.pareto_classifier import ParetoClassifierSampler
+from moopt.samplers.quasi_random import CENTRE
 from moopt.samplers.sources import NAME as FROM_SOURCES
 from moopt.samplers.starting_points import announced
 from moopt.samplers.trust_region import TrustRegionSampler
@@ -56,6 +57,7 @@ class AutoSampler:
         }
         if begun < initial:
             reasons["sobol"] = f"{begun} of {initial} initial trials have begun"
+            reasons[CENTRE] = "the middle of the space comes first"
         sampler, wish = self._learner(study, measured, initial), ""
         if measured > self.learnable:
             try:

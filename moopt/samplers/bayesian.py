@@ -24,7 +24,7 @@ from moopt.encoding.training_data import TrainingData, front_points, training_da
 from moopt.errors import SelectionError
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
 from moopt.samplers.inner_search import InnerSearch
-from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
+from moopt.samplers.quasi_random import ENUMERABLE, initial_design
 from moopt.samplers.sources import learned_lessons
 from moopt.samplers.starting_points import announced
 from moopt.study.conditions import Choice
@@ -133,7 +133,7 @@ class BayesianSampler:
             first = [] if lessons is None else lessons.untried(trials, count)
             known = [*trials, *map(announced, first)]
             rest = count - len(first)
-            return first + QuasiRandomSampler().propose(study, known, rest, seed) if rest else first
+            return first + initial_design(study, known, rest, seed) if rest else first
         with reproducible(seed * 1_000_003 + step, self.threads):
             outcomes = learn_outcomes(
                 encoding,

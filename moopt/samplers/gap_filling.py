@@ -26,7 +26,7 @@ from moopt.front.gaps import Gap, widest_gaps
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.history import tried_parameters, whole_fidelity
 from moopt.samplers.inner_search import InnerSearch
-from moopt.samplers.quasi_random import QuasiRandomSampler
+from moopt.samplers.quasi_random import initial_design
 from moopt.samplers.starting_points import announced
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial, TrialState
@@ -75,7 +75,7 @@ class GapFillingSampler:
         encoding = SpaceEncoding.of(study)
         data = training_data(study, encoding, trials)
         if not self.search.can_learn(study, data, trials):
-            return QuasiRandomSampler().propose(study, trials, count, seed)
+            return initial_design(study, trials, count, seed)
         step = len(trials)
         with reproducible(seed * 1_000_003 + step, self.search.threads):
             outcomes = learn_outcomes(encoding, data, self.search.surrogate)

@@ -19,7 +19,7 @@ from moopt.front.values import is_feasible, measured_trials, objective_values
 from moopt.samplers.choice_model import ChoiceModel
 from moopt.samplers.choices import ChoiceSpace
 from moopt.samplers.history import initial_trials, tried_parameters, whole_fidelity
-from moopt.samplers.quasi_random import QuasiRandomSampler
+from moopt.samplers.quasi_random import QuasiRandomSampler, initial_design
 from moopt.samplers.starting_points import announced
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, FailureKind, Trial, TrialState
@@ -77,7 +77,7 @@ class ParetoClassifierSampler:
         begun = sum(trial.state is not TrialState.CANCELLED for trial in trials)
         measured = measured_trials(study, trials)
         if begun < initial or len(measured) < FEWEST:
-            return QuasiRandomSampler().propose(study, trials, count, seed)
+            return initial_design(study, trials, count, seed)
         step = seed * 1_000_003 + len(trials)
         with reproducible(step, self.threads):
             chosen = _chosen(space, _learned(space, study, trials), count, step)

@@ -14,7 +14,7 @@ from moopt.encoding.training_data import front_points, training_data
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.history import tried_parameters, whole_fidelity
 from moopt.samplers.inner_search import InnerSearch
-from moopt.samplers.quasi_random import QuasiRandomSampler
+from moopt.samplers.quasi_random import initial_design
 from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial
 from moopt.surrogates.outcomes import Outcomes, learn_outcomes
@@ -51,7 +51,7 @@ class PreferenceBatchSampler:
         encoding = SpaceEncoding.of(study)
         data = training_data(study, encoding, trials)
         if not self.search.can_learn(study, data, trials):
-            return QuasiRandomSampler().propose(study, trials, count, seed)
+            return initial_design(study, trials, count, seed)
         step = len(trials)
         weights = spread_preferences(len(study.objectives), step, count, seed)
         with reproducible(seed * 1_000_003 + step, self.search.threads):

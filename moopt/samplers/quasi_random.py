@@ -1,7 +1,7 @@
 """A Sobol sequence over the parameters: even coverage, and everybody's initial design."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,9 @@ from moopt.study.trials import Candidate, Trial
 ENUMERABLE = 4096
 """Discrete spaces up to this size are known whole, and end when every point was tried."""
 
+CENTRE = "centre"
+"""Who proposed the middle of the space."""
+
 DRAWS = 32
 """How many draws a candidate may cost before a constraint is met by moving one."""
 
@@ -33,6 +36,24 @@ class QuasiRandomSampler:
         box = SearchBox(SpaceEncoding.of(study))
         rows = box.sobol(DRAWS * count, seed=seed, skip=len(trials))
         return fresh_candidates(study, box, rows, trials, count, sampler="sobol", seed=seed)
+
+
+def initial_design(study: Study, trials: Sequence[Trial], count: int, seed: int) -> list[Candidate]:
+    """Return what to try before there is a model: the middle of the space, then the sequence.
+
+    The middle comes where nothing was tried yet. Choices without an order have none: theirs are
+    those of the sequence. With many parameters the middle is nearer than most points to wherever
+    the front lies.
+    """
+    spread = QuasiRandomSampler().propose(study, trials, count, seed)
+    if trials or not spread:
+        return spread
+    encoding = SpaceEncoding.of(study)
+    middle = encoding.decode(encoding.middle(spread[0].parameters))
+    if key(middle) == key(spread[0].parameters):
+        return spread
+    others = [each for each in spread if key(each.parameters) != key(middle)]
+    return [replace(spread[0], parameters=middle, sampler=CENTRE), *others[: count - 1]]
 
 
 @dataclass(frozen=True, slots=True)

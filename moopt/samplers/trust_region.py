@@ -21,7 +21,7 @@ from moopt.encoding.space import SpaceEncoding
 from moopt.encoding.training_data import TrainingData, training_data, trials_to_learn_from
 from moopt.samplers.bayesian import LARGE_BATCH, MANY_OBJECTIVES, BayesianSampler
 from moopt.samplers.history import tried_parameters, whole_fidelity
-from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler
+from moopt.samplers.quasi_random import ENUMERABLE, QuasiRandomSampler, initial_design
 from moopt.samplers.region_centres import Standing, direction_of
 from moopt.samplers.regions import REGION, Region, news_of, region_of, regions_of
 from moopt.samplers.starting_points import announced
@@ -77,7 +77,7 @@ class TrustRegionSampler:
         encoding = SpaceEncoding.of(study)
         data = training_data(study, encoding, trials)
         if not BayesianSampler(self.initial_trials).can_learn(study, data, trials):
-            return QuasiRandomSampler().propose(study, trials, count, seed)
+            return initial_design(study, trials, count, seed)
         step = len(trials)
         with reproducible(seed * 1_000_003 + step, self.threads):
             search = _Search.of(encoding, data, trials, self.surrogate, seed + step)

@@ -40,7 +40,8 @@ def choice(sampler: AutoSampler, trials: list[Trial]) -> str:
 
 
 def test_at_first_the_space_is_covered() -> None:
-    assert choice(AutoSampler(), []) == "sobol: 0 of 5 initial trials have begun"
+    assert choice(AutoSampler(), []) == "centre: the middle of the space comes first"
+    assert choice(AutoSampler(), measured(1)) == "sobol: 1 of 5 initial trials have begun"
     assert choice(AutoSampler(initial_trials=12), measured(4)) == (
         "sobol: 4 of 12 initial trials have begun"
     )
