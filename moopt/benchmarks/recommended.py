@@ -15,9 +15,8 @@ from rich.console import Console
 from moopt.benchmarks.contest.matches import Run
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.problems import problem_named
-from moopt.benchmarks.small_races import whole_run
-from moopt.optimizer import Optimizer
-from moopt.study.trials import Failure, Trial, evaluation_seed
+from moopt.benchmarks.small_races import replayed, whole_run
+from moopt.study.trials import Trial
 
 PROBLEM = "noisy_branin_currin"
 SAMPLER = "bayesian"
@@ -41,14 +40,7 @@ class Shares:
 
 def shares(problem: Problem, run: Run) -> Shares:
     """Return what each front of a run keeps."""
-    optimizer = Optimizer(problem.study, "random", run.match.seed)
-    for number, parameters in enumerate(run.parameters):
-        trial = optimizer.attach(parameters)
-        outcome = problem.measure(parameters, evaluation_seed(run.match.seed, number))
-        if isinstance(outcome, Failure):
-            optimizer.fail(trial.number, outcome.message)
-        else:
-            optimizer.tell(trial.number, outcome)
+    *_, optimizer = replayed(problem, run)
     return Shares(
         _kept(problem, optimizer.front().trials),
         _kept(problem, optimizer.recommended_front().front),

@@ -1,7 +1,7 @@
 """What the commands share that play a few samplers on a few problems and print a table."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 
@@ -9,6 +9,8 @@ from moopt.benchmarks.contest.matches import Match, Rules, Run
 from moopt.benchmarks.contest.playing import played_on
 from moopt.benchmarks.problem import Problem
 from moopt.errors import ExecutorError
+from moopt.optimizer import Optimizer
+from moopt.study.trials import Failure, evaluation_seed
 
 OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
@@ -43,6 +45,19 @@ def whole_run(problem: Problem, search: str, seed: int, trials: int) -> Run:
     if run.ended:
         raise ExecutorError(f"{match} broke down after {len(run.parameters)} trials: {run.ended}")
     return run
+
+
+def replayed(problem: Problem, run: Run) -> Iterator[Optimizer]:
+    """Yield an optimizer after each trial of a run that it is told again; always the same one."""
+    optimizer = Optimizer(problem.study, "random", run.match.seed)
+    for number, parameters in enumerate(run.parameters):
+        trial = optimizer.attach(parameters)
+        outcome = problem.measure(parameters, evaluation_seed(run.match.seed, number))
+        if isinstance(outcome, Failure):
+            optimizer.fail(trial.number, outcome.message)
+        else:
+            optimizer.tell(trial.number, outcome)
+        yield optimizer
 
 
 def print_row(cells: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from moopt.study.study import Study
 from moopt.study.trials import Candidate, Trial
 from moopt.surrogates.reproducible import reproducible
 from moopt.surrogates.study_model import learn_study
+from moopt.surrogates.suitable_kernels import ANYWHERE
 
 EACH, EARLIEST, LATEST = 4, 10, 40
 """Looks begin at so many trials for each parameter, within these: early models are too sure."""
@@ -72,15 +73,20 @@ class StagnationWatch:
 def percent_left(study: Study, trials: Sequence[Trial]) -> float | None:
     """Return how much hypervolume the models leave to gain at most, in percent of what is reached.
 
-    None where there is too little to learn from.
+    Asked are the models that the search has, and rougher ones: a kernel that was chosen for being
+    smooth takes what is rough for noise, and is too sure that nothing is left. The larger bound
+    counts. None where there is too little to learn from.
     """
-    try:
-        model = learn_study(study, trials)
-    except SurrogateError:
-        return None
-    with reproducible(len(trials)):
-        left = left_to_gain(model.outcomes, SearchBox(model.encoding), len(trials))
-    return 100.0 * left.bound
+    bounds = []
+    for surrogate in (None, ANYWHERE):
+        try:
+            model = learn_study(study, trials, surrogate=surrogate)
+        except SurrogateError:
+            return None
+        with reproducible(len(trials)):
+            left = left_to_gain(model.outcomes, SearchBox(model.encoding), len(trials))
+        bounds.append(left.bound)
+    return 100.0 * max(bounds)
 
 
 @dataclass

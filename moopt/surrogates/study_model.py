@@ -120,12 +120,15 @@ class StudyModel:
         return chance
 
 
-def learn_study(study: Study, trials: Sequence[Trial], *, most: int = MOST) -> StudyModel:
+def learn_study(
+    study: Study, trials: Sequence[Trial], *, surrogate: str | None = None, most: int = MOST
+) -> StudyModel:
     """Learn every outcome of a study.
 
     Args:
         study: Where it lacks references, they are inferred from all trials.
         trials: In any state.
+        surrogate: Name of the kernel of every outcome. None: chosen for each.
         most: Learn from at most so many that were measured, and so many that failed.
 
     Raises:
@@ -146,7 +149,7 @@ def learn_study(study: Study, trials: Sequence[Trial], *, most: int = MOST) -> S
                 f"{study.name!r} has {count}"
             )
     with reproducible(SEED), torch.no_grad():
-        outcomes = learn_outcomes(encoding, data)
+        outcomes = learn_outcomes(encoding, data, surrogate)
     left_out = len(known) - len(kept) + len(crashed) - len(shown)
     return StudyModel(resolved, encoding, outcomes, tuple(kept), tuple(shown), left_out)
 
