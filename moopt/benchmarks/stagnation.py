@@ -70,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--percent", type=float, default=PERCENT, help="that may be left")
     chosen = parser.parse_args(arguments)
     print_row(("problem", "sampler", "seed", "stops at", "bound, %", "truly left, %", "holds"))
-    of_stops: list[bool] = []
+    held: list[bool] = []
+    few_left: list[bool] = []
     for name in chosen.problems.split(","):
         for sampler in chosen.samplers.split(","):
             for seed in range(chosen.seeds):
@@ -78,9 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 found = list(looks(problem, sampler, seed, chosen.trials, chosen.percent))
                 stop = next((each for each in found if each.is_stagnant), None)
                 print_row((name, sampler, str(seed), *_cells(found, stop)))
-                if stop is not None:
-                    of_stops.append(stop.left <= chosen.percent)
-    OUT.print(f"\n{sum(of_stops)} of {len(of_stops)} stops left {chosen.percent:g} % at most")
+                held += [each.holds for each in found]
+                few_left += [] if stop is None else [stop.left <= chosen.percent]
+    OUT.print(f"\n{sum(few_left)} of {len(few_left)} stops left {chosen.percent:g} % at most")
+    OUT.print(f"{sum(held)} of {len(held)} bounds held")
 
 
 def _cells(found: Sequence[Look], stop: Look | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ def test_a_wide_limit_stops_at_the_third_look(capsys: pytest.CaptureFixture[str]
     words = ["--problems", "loss_surface_3", "--samplers", "sobol", "--trials", "15"]
     main([*words, "--seeds", "1", "--percent", "1000"])
 
-    _, row, _, verdict = capsys.readouterr().out.splitlines()
+    _, row, _, verdict, total = capsys.readouterr().out.splitlines()
     assert row.split()[:4] == ["loss_surface_3", "sobol", "0", "14"]
     assert verdict == "1 of 1 stops left 1000 % at most"
+    assert total == "4 of 4 bounds held"
