@@ -20,6 +20,7 @@ from torch import Tensor
 from moopt.benchmarks.one_thread import one_thread
 from moopt.benchmarks.problem import Problem
 from moopt.benchmarks.problems import problem_named
+from moopt.benchmarks.searches import end_trial
 from moopt.benchmarks.small_races import print_row, race_parser
 from moopt.encoding.space import SpaceEncoding
 from moopt.front.indicators import expected_utility
@@ -63,10 +64,7 @@ def batch_run(problem: Problem, sampler: str, seed: int, *, trials: int, size: i
             for trial in batch:
                 points.append(trial.parameters)
                 outcome = problem.measure(trial.parameters, evaluation_seed(seed, trial.number))
-                if isinstance(outcome, Failure):
-                    optimizer.fail(trial.number, outcome.message)
-                else:
-                    optimizer.tell(trial.number, outcome)
+                end_trial(optimizer, trial.number, outcome)
     return BatchRun(tuple(points), fmean(spreads), fmean(seconds))
 
 

@@ -31,7 +31,7 @@ class SamplerSearch:
 
     def attach(self, parameters: Parameters, outcome: Found) -> None:
         """Learn from a trial that somebody else proposed."""
-        self._end(self._optimizer.attach(parameters).number, outcome)
+        end_trial(self._optimizer, self._optimizer.attach(parameters).number, outcome)
 
     def ask(self) -> Parameters:
         """Propose a trial.
@@ -49,13 +49,15 @@ class SamplerSearch:
 
     def tell(self, number: int, outcome: Found) -> None:
         """Learn what came of a trial, by how many were asked for before it."""
-        self._end(self._proposals.take(number)[1], outcome)
+        end_trial(self._optimizer, self._proposals.take(number)[1], outcome)
 
-    def _end(self, number: int, outcome: Found) -> None:
-        if isinstance(outcome, Failure):
-            self._optimizer.fail(number, outcome.message)
-        else:
-            self._optimizer.tell(number, outcome)
+
+def end_trial(optimizer: Optimizer, number: int, outcome: Found) -> None:
+    """Tell an optimizer what came of a trial of its own."""
+    if isinstance(outcome, Failure):
+        optimizer.fail(number, outcome.message)
+    else:
+        optimizer.tell(number, outcome)
 
 
 def search_named(

@@ -8,9 +8,10 @@ from rich.console import Console
 from moopt.benchmarks.contest.matches import Match, Rules, Run
 from moopt.benchmarks.contest.playing import played_on
 from moopt.benchmarks.problem import Problem
+from moopt.benchmarks.searches import end_trial
 from moopt.errors import ExecutorError
 from moopt.optimizer import Optimizer
-from moopt.study.trials import Failure, evaluation_seed
+from moopt.study.trials import evaluation_seed
 
 OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
@@ -53,10 +54,7 @@ def replayed(problem: Problem, run: Run) -> Iterator[Optimizer]:
     for number, parameters in enumerate(run.parameters):
         trial = optimizer.attach(parameters)
         outcome = problem.measure(parameters, evaluation_seed(run.match.seed, number))
-        if isinstance(outcome, Failure):
-            optimizer.fail(trial.number, outcome.message)
-        else:
-            optimizer.tell(trial.number, outcome)
+        end_trial(optimizer, trial.number, outcome)
         yield optimizer
 
 

@@ -9,6 +9,7 @@ time, if the models are right.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import fmean
 
 from moopt.benchmarks.problem import Problem
@@ -25,9 +26,6 @@ PROBLEMS = (
     "loss_surface_3",
     "crash_edge",
 )
-SAMPLER = "auto"
-TRIALS = 60
-PERCENT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +64,20 @@ def looks(problem: Problem, sampler: str, seed: int, trials: int, percent: float
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, run the searches and print a row for each."""
-    parser = race_parser(__doc__, PROBLEMS, (SAMPLER,), seeds=3, trials=TRIALS)
-    parser.add_argument("--percent", type=float, default=PERCENT, help="that may be left")
+    parser = race_parser(__doc__, PROBLEMS, ("auto",), seeds=3, trials=60)
+    parser.add_argument("--percent", type=float, default=1.0, help="that may be left")
     chosen = parser.parse_args(arguments)
     print_row(("problem", "sampler", "seed", "stops at", "bound, %", "truly left, %", "holds"))
     held: list[bool] = []
     few_left: list[bool] = []
     for name in chosen.problems.split(","):
-        for sampler in chosen.samplers.split(","):
-            for seed in range(chosen.seeds):
-                problem = problem_named(name)
-                found = list(looks(problem, sampler, seed, chosen.trials, chosen.percent))
-                stop = next((each for each in found if each.is_stagnant), None)
-                print_row((name, sampler, str(seed), *_cells(found, stop)))
-                held += [each.holds for each in found]
-                few_left += [] if stop is None else [stop.left <= chosen.percent]
+        problem = problem_named(name)
+        for sampler, seed in product(chosen.samplers.split(","), range(chosen.seeds)):
+            found = list(looks(problem, sampler, seed, chosen.trials, chosen.percent))
+            stop = next((each for each in found if each.is_stagnant), None)
+            print_row((name, sampler, str(seed), *_cells(found, stop)))
+            held += [each.holds for each in found]
+            few_left += [] if stop is None else [stop.left <= chosen.percent]
     OUT.print(f"\n{sum(few_left)} of {len(few_left)} stops left {chosen.percent:g} % at most")
     OUT.print(f"{sum(held)} of {len(held)} bounds held")
 

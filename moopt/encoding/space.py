@@ -6,7 +6,6 @@ its parent say that it does not count.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 import torch
 from jaxtyping import Float
@@ -20,8 +19,7 @@ from moopt.encoding.columns import (
     neutral_columns,
 )
 from moopt.encoding.linear_constraints import LinearRepair
-from moopt.study.parameters import Categorical, Continuous, Integer, Parameters, Value
-from moopt.study.simplex import Simplex
+from moopt.study.parameters import Categorical, Parameters, Value
 from moopt.study.study import Study
 from moopt.study.validation import is_active, parents_first
 
@@ -77,18 +75,12 @@ class SpaceEncoding:
 
         The parts of a simplex are equal.
         """
-        point = self.encode(choices)
-        for block in self.blocks:
-            match block.parameter:
-                case Continuous() | Integer() | Categorical(ordered=True):
-                    point[block.columns] = 0.5
-                case Simplex():
-                    point[block.columns] = 1 / block.width
-                case Categorical():
-                    pass
-                case never:
-                    assert_never(never)
-        return point
+        unordered = {
+            each.name
+            for each in self.study.parameters
+            if isinstance(each, Categorical) and not each.ordered
+        }
+        return self.encode({name: value for name, value in choices.items() if name in unordered})
 
     def decode(self, point: Float[Tensor, " d"]) -> dict[str, Value]:
         """Return valid parameters near to any point of the cube."""

@@ -1,4 +1,4 @@
-"""A Sobol sequence over the parameters: even coverage, and everybody's initial design."""
+"""A Sobol sequence over the parameters, and everybody's initial design: the middle, then it."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
