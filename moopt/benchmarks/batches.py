@@ -27,6 +27,7 @@ from moopt.front.indicators import expected_utility
 from moopt.front.reference_point import reference_point
 from moopt.optimizer import Optimizer
 from moopt.protocols import Sampler
+from moopt.reports.growth import BLIND
 from moopt.samplers.bayesian import BayesianSampler
 from moopt.samplers.registry import sampler_named
 from moopt.study.parameters import Parameters
@@ -58,7 +59,7 @@ def batch_run(problem: Problem, sampler: str, seed: int, *, trials: int, size: i
         while len(points) < trials:
             start = time.process_time()
             batch = optimizer.ask(min(size, trials - len(points)))
-            if any(trial.sampler != "sobol" for trial in batch):
+            if any(trial.sampler not in BLIND for trial in batch):
                 seconds.append((time.process_time() - start) / len(batch))
                 spreads.append(_distance(encoding.encode_all([each.parameters for each in batch])))
             for trial in batch:
