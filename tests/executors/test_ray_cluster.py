@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("ra
 
 SEEING = """
 import os
+import time
 from pathlib import Path
 import moopt
 from moopt import Continuous, Maximize, Objective, Study
@@ -39,13 +40,19 @@ def evaluate(trial, context):
         os.environ["CUDA_VISIBLE_DEVICES"], context.device, str(os.getppid()), __file__,
         moopt.__file__, os.getcwd(), Path(__file__).with_name("data.csv").read_text(),
     ]))
+    for other in trial.parameters["deed"].split():
+        while not (context.directory.parent / other / "seen.txt").exists():
+            time.sleep(0.02)
     return {"y": ANSWER}
 """
 
 
 @pytest.fixture
 def seeing(tmp_path: Path) -> Path:
-    """Return a study file that looks around, with a module and data beside it."""
+    """Return a study file that looks around, with a module and data beside it.
+
+    Its evaluator ends once the trials that the deed names have looked around, too.
+    """
     folder = tmp_path / "study"
     (folder / "helping").mkdir(parents=True)
     (folder / "helping" / "words.py").write_text("ANSWER = 42", encoding="utf-8")
@@ -66,7 +73,9 @@ def test_workers_share_gpus_and_each_sees_its_own_only(
     with closing(
         executor_at(ray_cluster, tmp_path, study_file=seeing, workers=2, gpus=0.5)
     ) as executor:
-        jobs = [executor.start(trial_that("", number=number)) for number in (0, 1)]
+        wait_until(lambda: executor.capacity == 2)
+        # A trial that waits for the other one: the worker of one that has ended would take both.
+        jobs = [executor.start(trial_that(f"{1 - number}", number=number)) for number in (0, 1)]
         outcomes = [outcome_of(executor, job) for job in jobs]
 
         views = [(tmp_path / str(n) / "seen.txt").read_text("utf-8").split("|") for n in (0, 1)]
