@@ -18,7 +18,7 @@ from moopt.surrogates.kernels import Kernel
 from moopt.surrogates.marginal_likelihood import Likelihood, leave_one_out
 from moopt.surrogates.observations import fenced, observe
 from moopt.surrogates.outcome_transforms import IDENTITY, OutcomeTransform, fitting_transforms
-from moopt.surrogates.suitable_kernels import ANYWHERE, kernels_for
+from moopt.surrogates.suitable_kernels import ANYWHERE, in_turn, kernels_for
 from moopt.surrogates.warped_kernels import WARPED, Warped
 
 FIRST_CHOICE = 8
@@ -181,7 +181,7 @@ def _choose(measured: Measured, only: str | None) -> Choice:
 
 
 def _best_unwarped(measured: Measured, kernels: dict[str, Kernel]) -> _Attempt:
-    names = [name for name, kernel in kernels.items() if not isinstance(kernel, Warped)]
+    names = in_turn(kernels, len(measured.values))
     best = _best([_attempt(measured, kernels, name, IDENTITY) for name in names])
     if len(measured.values) < ENOUGH_TO_TRANSFORM:
         return best

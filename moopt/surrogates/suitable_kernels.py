@@ -1,12 +1,15 @@
 """Which kernels suit a space?"""
 
+from collections.abc import Mapping
+
 from moopt.surrogates.choice_kernels import Choices
+from moopt.surrogates.dense_and_sparse import DenseAndSparse
 from moopt.surrogates.features import Features
 from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.quadratic import Quadratic
 from moopt.surrogates.shared_choices import Shared
 from moopt.surrogates.sparse_axes import SparseAxes
-from moopt.surrogates.warped_kernels import warped_versions
+from moopt.surrogates.warped_kernels import Warped, warped_versions
 
 ANYWHERE = "matern"
 """The kernel that every space has and that expects least."""
@@ -18,6 +21,10 @@ considered."""
 MANY_AXES = 15
 """Groups from which it is likely that few of them matter."""
 
+ENOUGH_FOR_BOTH = 20
+"""Measurements from which a kernel of dense and sparse axes comes first where there is one: before,
+it has more to learn than there is to learn from."""
+
 
 def kernels_for(features: Features) -> dict[str, Kernel]:
     """Return the kernels that suit a space, the usual one first, those on warped inputs last."""
@@ -25,8 +32,22 @@ def kernels_for(features: Features) -> dict[str, Kernel]:
     columns = features.numbers if features.plain and features.group_count <= MANY_GROUPS else ()
     warped = warped_versions(kernels, columns)
     if features.group_count >= MANY_AXES:
-        kernels["sparse"] = SparseAxes.of(features.groups)
+        layout = SparseAxes if features.categorical else DenseAndSparse
+        kernels["sparse"] = layout.of(features.groups)
     return kernels | warped
+
+
+def in_turn(kernels: Mapping[str, Kernel], count: int) -> list[str]:
+    """Return the names of the kernels on plain inputs, the usual one first.
+
+    Args:
+        kernels: Those that suit a space.
+        count: How many measurements there are.
+    """
+    names = [name for name, kernel in kernels.items() if not isinstance(kernel, Warped)]
+    if count >= ENOUGH_FOR_BOTH:
+        names.sort(key=lambda name: not isinstance(kernels[name], DenseAndSparse))
+    return names
 
 
 def _dense_kernels(features: Features) -> dict[str, Kernel]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from moopt.surrogates.choice_kernels import Choices
+from moopt.surrogates.dense_and_sparse import DenseAndSparse
 from moopt.surrogates.guided_kernel import Guided
 from moopt.surrogates.kernels import Kernel, Stationary
 from moopt.surrogates.quadratic import Quadratic
@@ -22,6 +23,7 @@ KERNELS: dict[str, Kernel] = {
     "shared": Shared.of(GROUPS, (1,), ((1,),)),
     "quadratic": Quadratic(RBF),
     "sparse": SparseAxes.of(GROUPS),
+    "dense and sparse": DenseAndSparse.of(GROUPS),
     "warped_matern": Warped(MATERN, WARPED_COLUMNS),
     "warped_quadratic": Warped(Quadratic(RBF), WARPED_COLUMNS),
     "guided": Guided(Stationary(GROUPS[:3], rough=True)),

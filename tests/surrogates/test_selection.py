@@ -131,7 +131,7 @@ def test_two_of_twenty_columns_are_found() -> None:
 
     process = learned_process(measured_as(numbers(20), 48, ridge, noise=0.001))
 
-    assert process.kernel.name == "sparse axes"
+    assert process.kernel.name == "dense and sparse axes"
 
 
 def test_creases_are_not_taken_for_a_quadratic_surface() -> None:
