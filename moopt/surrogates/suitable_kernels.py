@@ -27,7 +27,7 @@ it has more to learn than there is to learn from."""
 
 
 def kernels_for(features: Features) -> dict[str, Kernel]:
-    """Return the kernels that suit a space, the usual one first, those on warped inputs last."""
+    """Return the kernels that suit a space, in the order for few measurements, warped ones last."""
     kernels = _dense_kernels(features)
     columns = features.numbers if features.plain and features.group_count <= MANY_GROUPS else ()
     warped = warped_versions(kernels, columns)

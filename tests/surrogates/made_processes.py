@@ -78,3 +78,9 @@ def process_of(
     likelihood = measured.likelihood(kernel_of(kernel), TRANSFORMS[transform])
     theta = likelihood.start + 0.2 * normal(len(likelihood.start))
     return GaussianProcess.of(features, likelihood, theta, TRANSFORMS[transform])
+
+
+def root_mean_square(process: GaussianProcess, points: Tensor, truth: Tensor) -> float:
+    """Return the error of what a process expects to be measured at points."""
+    means = process.measured(process.predict(points)[0])
+    return float((means - truth).square().mean().sqrt())

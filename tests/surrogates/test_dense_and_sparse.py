@@ -12,7 +12,7 @@ from moopt.surrogates.outcome_transforms import IDENTITY
 from moopt.surrogates.selection import Measured, learned_process
 from moopt.surrogates.sparse_axes import SparseAxes
 from tests.surrogates.made_kernels import GROUPS, near_start, normal, uniform
-from tests.surrogates.made_processes import UNKNOWN
+from tests.surrogates.made_processes import UNKNOWN, root_mean_square
 from tests.surrogates.made_spaces import numbers
 
 BOTH = DenseAndSparse.of(GROUPS)
@@ -49,17 +49,15 @@ def test_an_axis_beside_a_bowl_is_predicted_better_than_by_one_kind_of_axes(seed
     values, truth = one_axis_and_a_bowl(points), one_axis_and_a_bowl(others)
     measured = Measured(numbers(COLUMNS), points, values, torch.full_like(values, UNKNOWN))
 
-    def error(process: GaussianProcess) -> float:
-        return float((process.measured(process.means(others)) - truth).square().mean().sqrt())
-
     process = learned_process(measured)
     sparse = measured.likelihood(SparseAxes.of(measured.features.groups), IDENTITY)
     alone = GaussianProcess.of(measured.features, sparse, fit(sparse).theta, IDENTITY)
 
     assert process.kernel.name == "dense and sparse axes"
-    assert error(process) < error(alone)
-    assert error(process) < error(learned_process(measured, "rbf"))
-    assert error(process) < error(learned_process(measured, "matern"))
+    error = root_mean_square(process, others, truth)
+    assert error < root_mean_square(alone, others, truth)
+    assert error < root_mean_square(learned_process(measured, "rbf"), others, truth)
+    assert error < root_mean_square(learned_process(measured, "matern"), others, truth)
 
 
 def test_with_few_measurements_a_simpler_kernel_comes_first() -> None:

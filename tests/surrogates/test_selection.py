@@ -17,7 +17,7 @@ from moopt.surrogates.selection import (
 )
 from moopt.surrogates.suitable_kernels import ANYWHERE, kernels_for
 from tests.surrogates.made_kernels import normal, uniform
-from tests.surrogates.made_processes import UNKNOWN, measured_in
+from tests.surrogates.made_processes import UNKNOWN, measured_in, root_mean_square
 from tests.surrogates.made_spaces import MIXED, encoding_of, numbers
 
 LINE, PLANE = numbers(1), numbers(2)
@@ -81,11 +81,6 @@ def denser_at_zero(count: int, seed: int) -> Tensor:
     points = uniform(count, 2, seed=seed)
     points[:, 0] = points[:, 0].square()
     return points
-
-
-def root_mean_square(process: GaussianProcess, points: Tensor, truth: Tensor) -> float:
-    means = process.measured(process.predict(points)[0])
-    return float((means - truth).square().mean().sqrt())
 
 
 def assert_equal(one: GaussianProcess, other: GaussianProcess) -> None:
